@@ -1,0 +1,1 @@
+"""From a checkpoint to a verified edge file: ONNX and TFLite, float and int8."""

@@ -1,0 +1,1 @@
+"""Fitting and judging models: data, augmentation, recipes, the loop and the metrics."""
