@@ -1,0 +1,234 @@
+"""`Card`: what a model says about itself. JSON, in the model file or beside it; validated before use.
+
+Read by the runners, written by `export.stamp` and `models.checkpoint`. The fields are a public surface
+(docs/card.md): a change raises `FORMAT`. Unknown fields, missing fields and contradictions are errors that
+name the field.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import msgspec
+
+from realtime.errors import CardError
+from realtime.features import FeatureSpec
+
+FORMAT = 1
+
+Unit = Annotated[float, msgspec.Meta(ge=0.0, le=1.0)]
+Seconds = Annotated[float, msgspec.Meta(ge=0.0, le=3600.0)]
+
+
+class StateSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """One state tensor of a stateful model: zeros at the start, then the output handed in again.
+
+    Args:
+        name: name of the model's input.
+        shape: fixed shape.
+        type: element type.
+        output: name of the output that carries the next state; empty means outputs follow the scores in the
+            order of the states.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    type: Literal["float32", "int8"] = "float32"
+    output: str = ""
+
+
+class InputSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What the model is fed.
+
+    Args:
+        kind: "features" (frames of `features`) or "waveform" (samples).
+        features: the front end; required for kind "features", absent for "waveform".
+        layout: axes of the model's input: b batch (1), c channel (1), t time (frames or samples), f feature.
+            Waveforms have no f.
+        name: name of the model's input tensor; empty takes the first that is no state.
+        scale: factor on the samples of a waveform model (32768 for integer sample values).
+    """
+
+    kind: Literal["features", "waveform"]
+    features: FeatureSpec | None = None
+    layout: Literal["bctf", "bcft", "btfc", "btf", "bft", "bct", "btc", "bt", "t"] = "bctf"
+    name: str = ""
+    scale: float = 1.0
+
+
+class Decision(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """How scores become events. See `realtime.decide` for the exact meaning.
+
+    Args:
+        smoothing_s: time constant of the exponential smoothing of the scores; 0 is none.
+        average: windows in the moving average of the scores; 1 is none.
+        hysteresis: an open label closes when its score is under threshold - hysteresis.
+        confirm: windows in a row over the threshold before an event starts (patience).
+        min_duration_s: an event lasts at least this long.
+        refractory_s: after an event's start the same label cannot start again for this long.
+        exclusive: at most one label open at a time: the best (single-label models).
+        background: labels that never make an event (silence, unknown).
+    """
+
+    smoothing_s: Seconds = 0.0
+    average: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 1
+    hysteresis: Unit = 0.1
+    confirm: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 1
+    min_duration_s: Seconds = 0.0
+    refractory_s: Seconds = 0.0
+    exclusive: bool = False
+    background: tuple[str, ...] = ()
+
+
+class Card(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A model's own description.
+
+    Args:
+        format: version of the card.
+        name: short name of the model.
+        task: "tag", "gate" or "vad".
+        input: what the model is fed.
+        rate: sampling rate in Hz the model hears.
+        window_s: seconds of audio one run of the model sees (for a stateful model, that one step adds).
+        hop_s: seconds between two runs.
+        labels: names of the scores, in order.
+        thresholds: score at which a label starts; `default` for labels not named.
+        scores: what the outputs are: probabilities ("sigmoid", "softmax") or raw ("logit": sigmoid applied
+            by the runner, "logit_softmax": softmax applied by the runner).
+        states: state tensors, empty for whole windows.
+        output: name of the score tensor; empty takes the first that is no state.
+        decision: how scores become events.
+        licence: licence of the weights.
+        trained_on: data sets, with their licences.
+        measured: figures: {"figure", "data", "command", ...} each.
+        recipe: the recipe the model was trained with.
+        digest: digest of the front end's spec and tables; empty is not checked.
+    """
+
+    format: int
+    name: str
+    task: Literal["tag", "gate", "vad"]
+    input: InputSpec
+    rate: int
+    window_s: Annotated[float, msgspec.Meta(gt=0.0, le=120.0)]
+    hop_s: Annotated[float, msgspec.Meta(gt=0.0, le=120.0)]
+    labels: tuple[str, ...]
+    thresholds: dict[str, Unit] = msgspec.field(default_factory=dict)
+    scores: Literal["sigmoid", "softmax", "logit", "logit_softmax"] = "sigmoid"
+    states: tuple[StateSpec, ...] = ()
+    output: str = ""
+    decision: Decision = Decision()
+    licence: str = ""
+    trained_on: tuple[str, ...] = ()
+    measured: tuple[dict[str, Any], ...] = ()
+    recipe: dict[str, Any] = msgspec.field(default_factory=dict)
+    digest: str = ""
+
+    def __post_init__(self) -> None:
+        """Refuse contradictions, naming the field."""
+        if self.format != FORMAT:
+            raise CardError(f"card field format is {self.format}", f"this version reads format {FORMAT}")
+        if not self.labels:
+            raise CardError("card field labels is empty", "name every score")
+        twice = sorted({x for x in self.labels if self.labels.count(x) > 1})
+        if twice:
+            raise CardError(f"card field labels names {', '.join(twice)} twice", "labels are unique")
+        for where, names in (
+            ("thresholds", [k for k in self.thresholds if k != "default"]),
+            ("decision.background", self.decision.background),
+        ):
+            stray = sorted(set(names) - set(self.labels))
+            if stray:
+                raise CardError(f"card field {where} names {', '.join(stray)}", "that is none of the labels")
+        spec = self.input.features
+        if (self.input.kind == "features") != (spec is not None):
+            raise CardError(
+                f"card field input.kind is {self.input.kind} and input.features is "
+                f"{'missing' if spec is None else 'given'}",
+                "features belong to kind features",
+            )
+        if self.hop_s > self.window_s and not self.states:
+            raise CardError(
+                f"card field hop_s ({self.hop_s}) is longer than window_s ({self.window_s})",
+                "windows may overlap but leave no gap",
+            )
+        if ("f" in self.input.layout) != (spec is not None and spec.kind != "waveform"):
+            raise CardError(f"card field input.layout is {self.input.layout}", "f is for features only")
+        if spec is None:
+            return
+        if spec.rate != self.rate:
+            raise CardError(f"card field rate is {self.rate} and input.features.rate {spec.rate}", "make them equal")
+        if abs(self.hop_frames * spec.hop - self.hop_s * self.rate) > 1e-6 * self.rate:
+            raise CardError(
+                f"card field hop_s ({self.hop_s}) is no whole number of frames of {spec.hop} samples",
+                f"use a multiple of {spec.hop / self.rate:g}",
+            )
+        if self.digest and self.digest != spec.digest():
+            raise CardError(
+                f"card field digest is {self.digest} and the front end here gives {spec.digest()}",
+                "the model was made with another version of the features: export it again",
+            )
+
+    @property
+    def window_frames(self) -> int:
+        """Frames in one window (features only)."""
+        spec = self._features()
+        samples = round(self.window_s * self.rate)
+        if self.states or spec.center or spec.kind == "waveform":
+            return round(samples / spec.hop)
+        return spec.frames_in(samples)
+
+    @property
+    def hop_frames(self) -> int:
+        """Frames between two windows (features only)."""
+        return max(1, round(self.hop_s * self.rate / self._features().hop))
+
+    def _features(self) -> FeatureSpec:
+        if self.input.features is None:
+            raise ValueError("a waveform model has no frames")
+        return self.input.features
+
+    def threshold(self, label: str) -> float:
+        """Score at which `label` starts."""
+        return self.thresholds.get(label, self.thresholds.get("default", 0.5))
+
+    def to_json(self, indent: int = 0) -> str:
+        """The card as JSON text."""
+        data = msgspec.json.encode(self)
+        return (msgspec.json.format(data, indent=indent) if indent else data).decode()
+
+
+def parse_card(text: str | bytes, where: str) -> Card:
+    """Read a card from JSON.
+
+    Args:
+        text: JSON.
+        where: file name for messages.
+
+    Raises:
+        CardError: not JSON, or a field is unknown, missing, of the wrong type or contradicts another.
+    """
+    try:
+        return msgspec.json.decode(text, type=Card)
+    except msgspec.ValidationError as e:
+        # msgspec raises CardError's text through ValidationError when __post_init__ fails
+        if isinstance(e.__cause__, CardError):
+            raise CardError(f"{where}: {e.__cause__}", e.__cause__.hint) from e
+        raise CardError(f"{where}: the card is wrong: {e}", "see docs/card.md") from e
+    except msgspec.DecodeError as e:
+        raise CardError(f"{where}: the card is no JSON: {e}", "see docs/card.md") from e
+    except CardError as e:
+        raise CardError(f"{where}: {e}", e.hint) from e
+
+
+def read_card(path: Path) -> Card:
+    """Read a card file.
+
+    Raises:
+        CardError: as `parse_card`, or the file cannot be read.
+    """
+    try:
+        return parse_card(path.read_bytes(), str(path))
+    except OSError as e:
+        raise CardError(f"{path}: {e.strerror}", "give the card's file with --card") from e

@@ -1,0 +1,250 @@
+"""What a front end computes: `FeatureSpec` and the tables that follow from it.
+
+The spec travels in the model card. Two implementations read these same tables and compute no filterbank of
+their own: `realtime.frontend` (NumPy, streaming) and `train.torch_frontend` (batched, CPU or GPU). Nothing
+here touches audio.
+
+Sources of the formulas: Kaldi `feat/mel-computations.cc` and `feat/feature-window.cc` (Apache-2.0) for the
+"kaldi" mel scale and the order dc removal -> preemphasis -> window; Slaney, "Auditory Toolbox" (1998) for the
+"slaney" scale; HTK Book 3.4 section 5.4 for the "htk" scale and the cepstral lifter.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from functools import lru_cache
+from typing import Literal
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from realtime.errors import CardError
+
+Table = NDArray[np.float64]
+
+KALDI_EPSILON = float(np.finfo(np.float32).eps)  # Kaldi floors mel energies at this before the logarithm
+INT16_SCALE = 32768.0  # Kaldi works on integer sample values; torchaudio's fbank does not scale
+
+
+class FeatureSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """One front end, complete: enough to compute the same features anywhere.
+
+    All lengths are samples at `rate`. `kind` "waveform" passes samples through in hops of `hop`.
+
+    Args:
+        kind: "mel" (power or magnitude mel spectrogram), "mfcc" (DCT of that), "waveform" (no features).
+        rate: sampling rate in Hz that the features expect.
+        frame: analysis frame length, samples.
+        hop: distance of frames, samples.
+        fft: FFT length, at least `frame`; the frame is zero padded on the right when `center` is false, and
+            centred in the FFT when it is true (as torch.stft does).
+        window: analysis window. "hann" is periodic, "hann_symmetric" is Kaldi's hanning, "povey" its default.
+        mels: number of mel bands.
+        f_min: lower edge, Hz.
+        f_max: upper edge, Hz; 0 is half of `rate`.
+        mel_scale: "htk" and "slaney" have triangles in Hz; "kaldi" has them in mel.
+        mel_norm: "slaney" divides each triangle by its width in Hz.
+        power: 2 for power, 1 for magnitude.
+        log: "none", "ln" = ln(max(x, floor)), "ln_add" = ln(x + floor), "db" = 10 log10(max(x, floor)).
+        log_floor: floor in the unit of the mel energies.
+        preemphasis: coefficient, 0 for none; within the frame, as Kaldi does.
+        remove_dc: subtract each frame's mean first.
+        center: frames are centred on multiples of `hop`; the signal is extended by reflection at both ends.
+        scale: factor on the samples (32768 for models that were trained on integer sample values).
+        cepstra: MFCC coefficients kept, kind "mfcc" only.
+        lifter: HTK cepstral lifter, 0 for none.
+        mean: subtracted from every value. With `window_mean` it comes after it.
+        std: divides every value after that.
+        window_mean: subtract the mean of each band over the model's window.
+    """
+
+    kind: Literal["mel", "mfcc", "waveform"]
+    rate: int
+    frame: int = 400
+    hop: int = 160
+    fft: int = 512
+    window: Literal["hann", "hann_symmetric", "hamming", "povey", "rectangular"] = "hann"
+    mels: int = 64
+    f_min: float = 20.0
+    f_max: float = 0.0
+    mel_scale: Literal["htk", "slaney", "kaldi"] = "htk"
+    mel_norm: Literal["none", "slaney"] = "none"
+    power: Literal[1, 2] = 2
+    log: Literal["none", "ln", "ln_add", "db"] = "ln"
+    log_floor: float = 1e-10
+    preemphasis: float = 0.0
+    remove_dc: bool = False
+    center: bool = False
+    scale: float = 1.0
+    cepstra: int = 0
+    lifter: float = 0.0
+    mean: float = 0.0
+    std: float = 1.0
+    window_mean: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse contradictions, naming the field."""
+        if not 1_000 <= self.rate <= 768_000:
+            raise CardError(f"features.rate is {self.rate} Hz", "use a rate from 1000 to 768000")
+        if self.hop < 1:
+            raise CardError(f"features.hop is {self.hop}", "use at least one sample")
+        if not np.isfinite(self.std) or self.std <= 0:
+            raise CardError(f"features.std is {self.std}", "use a positive number")
+        if self.kind == "waveform":
+            return
+        if not 1 <= self.frame <= self.fft:
+            raise CardError(
+                f"features.frame is {self.frame} and features.fft {self.fft}",
+                "a frame has at least 1 sample and fits into the FFT",
+            )
+        if self.mels < 1:
+            raise CardError(f"features.mels is {self.mels}", "use at least one band")
+        if not 0 <= self.f_min < self.top_hz <= self.rate / 2:
+            raise CardError(
+                f"features.f_min {self.f_min} and f_max {self.f_max} do not fit into 0 to {self.rate / 2} Hz",
+                "f_max 0 means half of the rate",
+            )
+        if self.log != "none" and self.log_floor <= 0:
+            raise CardError(f"features.log_floor is {self.log_floor}", "use a positive floor")
+        if self.kind == "mfcc" and not 1 <= self.cepstra <= self.mels:
+            raise CardError(f"features.cepstra is {self.cepstra}", f"use 1 to {self.mels} (mels)")
+        if self.kind != "mfcc" and (self.cepstra or self.lifter):
+            raise CardError("features.cepstra and lifter belong to kind mfcc", "leave them at 0")
+
+    @property
+    def top_hz(self) -> float:
+        """Upper edge of the highest band, Hz."""
+        return self.f_max or self.rate / 2
+
+    @property
+    def width(self) -> int:
+        """Values in one frame."""
+        return {"mel": self.mels, "mfcc": self.cepstra, "waveform": self.hop}[self.kind]
+
+    def frames_in(self, samples: int) -> int:
+        """Frames that a clip of so many samples gives."""
+        if self.kind == "waveform":
+            return samples // self.hop
+        if self.center:
+            return samples // self.hop + 1 if samples > self.fft // 2 else 0
+        # torch.stft without centring asks for a whole FFT; Kaldi (and we) ask for a whole frame
+        return 1 + (samples - self.frame) // self.hop if samples >= self.frame else 0
+
+    def samples_for(self, frames: int) -> int:
+        """Samples that the given number of frames spans, from the first sample read to the last."""
+        if self.kind == "waveform" or self.center:
+            return frames * self.hop
+        return (frames - 1) * self.hop + self.frame
+
+    def digest(self) -> str:
+        """Twelve hex digits that change with any field and with any value of the tables."""
+        h = hashlib.sha256(msgspec.json.encode(self))
+        if self.kind != "waveform":
+            h.update(np.round(window_table(self), 9).tobytes())
+            h.update(np.round(mel_table(self), 9).tobytes())
+        return h.hexdigest()[:12]
+
+
+def kaldi_fbank(rate: int = 16_000, mels: int = 128, mean: float = 0.0, std: float = 1.0) -> FeatureSpec:
+    """The front end of AST: `torchaudio.compliance.kaldi.fbank` with hanning, htk_compat, no energy, no dither.
+
+    The clip's mean is removed by the caller there (`waveform - waveform.mean()`); with `remove_dc` each frame
+    loses its own, which Kaldi does as well, so the first has no effect on the result.
+    Source: Gong et al., "AST: Audio Spectrogram Transformer" (2021), section 2.1.
+    """
+    frame = rate * 25 // 1000
+    return FeatureSpec(
+        kind="mel",
+        rate=rate,
+        frame=frame,
+        hop=rate // 100,
+        fft=1 << (frame - 1).bit_length(),
+        window="hann_symmetric",
+        mels=mels,
+        f_min=20.0,
+        mel_scale="kaldi",
+        log="ln",
+        log_floor=KALDI_EPSILON,
+        preemphasis=0.97,
+        remove_dc=True,
+        mean=mean,
+        std=std,
+    )
+
+
+@lru_cache(maxsize=32)
+def window_table(spec: FeatureSpec) -> Table:
+    """Analysis window, float64 [frame]."""
+    n = np.arange(spec.frame, dtype=np.float64)
+    span = max(spec.frame - 1, 1)
+    if spec.window == "hann":
+        table = 0.5 - 0.5 * np.cos(2 * np.pi * n / spec.frame)
+    elif spec.window == "hann_symmetric":
+        table = 0.5 - 0.5 * np.cos(2 * np.pi * n / span)
+    elif spec.window == "hamming":
+        table = 0.54 - 0.46 * np.cos(2 * np.pi * n / spec.frame)
+    elif spec.window == "povey":
+        table = (0.5 - 0.5 * np.cos(2 * np.pi * n / span)) ** 0.85
+    else:
+        table = np.ones(spec.frame)
+    table.setflags(write=False)
+    return table
+
+
+@lru_cache(maxsize=32)
+def mel_table(spec: FeatureSpec) -> Table:
+    """Mel matrix, float64 [fft // 2 + 1, mels]: power spectrum @ table = mel energies."""
+    bins_hz = np.arange(spec.fft // 2 + 1) * (spec.rate / spec.fft)
+    low, high = hz_to_mel(spec.f_min, spec.mel_scale), hz_to_mel(spec.top_hz, spec.mel_scale)
+    edges_mel = np.linspace(low, high, spec.mels + 2)
+    if spec.mel_scale == "kaldi":  # triangles in mel; Kaldi has no weight for the bin at half the rate
+        x, edges = hz_to_mel(bins_hz, "kaldi"), edges_mel
+    else:
+        x, edges = bins_hz, mel_to_hz(edges_mel, spec.mel_scale)
+    left, centre, right = edges[:-2], edges[1:-1], edges[2:]
+    rising = (x[:, None] - left) / (centre - left)
+    falling = (right - x[:, None]) / (right - centre)
+    table = np.maximum(0.0, np.minimum(rising, falling))
+    if spec.mel_scale == "kaldi":
+        table[-1] = 0.0
+    if spec.mel_norm == "slaney":
+        width = mel_to_hz(edges_mel, spec.mel_scale)
+        table *= 2.0 / (width[2:] - width[:-2])
+    table.setflags(write=False)
+    return table
+
+
+@lru_cache(maxsize=32)
+def dct_table(spec: FeatureSpec) -> Table:
+    """Orthonormal DCT-II with the lifter folded in, float64 [mels, cepstra]."""
+    n, k = np.arange(spec.mels), np.arange(spec.cepstra)
+    table = np.cos(np.pi / spec.mels * (n[:, None] + 0.5) * k) * np.sqrt(2.0 / spec.mels)
+    table[:, 0] *= np.sqrt(0.5)
+    if spec.lifter:
+        table = table * (1.0 + 0.5 * spec.lifter * np.sin(np.pi * k / spec.lifter))
+    table.setflags(write=False)
+    return table
+
+
+def hz_to_mel(hz: float | Table, scale: str) -> Table:
+    """Frequency in Hz to mel, on the given scale."""
+    f = np.asarray(hz, dtype=np.float64)
+    if scale == "htk":
+        return np.asarray(2595.0 * np.log10(1.0 + f / 700.0))
+    if scale == "kaldi":
+        return np.asarray(1127.0 * np.log(1.0 + f / 700.0))
+    # Slaney: linear to 1 kHz, then 27 logarithmic steps to 6.4 kHz
+    log_step = np.log(6.4) / 27.0
+    return np.asarray(np.where(f < 1000.0, 3.0 * f / 200.0, 15.0 + np.log(np.maximum(f, 1e-9) / 1000.0) / log_step))
+
+
+def mel_to_hz(mel: float | Table, scale: str) -> Table:
+    """Inverse of `hz_to_mel`."""
+    m = np.asarray(mel, dtype=np.float64)
+    if scale == "htk":
+        return np.asarray(700.0 * (10.0 ** (m / 2595.0) - 1.0))
+    if scale == "kaldi":
+        return np.asarray(700.0 * (np.exp(m / 1127.0) - 1.0))
+    log_step = np.log(6.4) / 27.0
+    return np.asarray(np.where(m < 15.0, 200.0 * m / 3.0, 1000.0 * np.exp(log_step * (np.minimum(m, 1e3) - 15.0))))
