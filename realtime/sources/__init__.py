@@ -23,8 +23,8 @@ class Block(msgspec.Struct, frozen=True):
 
     Args:
         audio: float32 [samples, channels] at the source's rate.
-        position: samples since the start, at the source's rate, of the first sample; it jumps where
-            samples were lost.
+        position: samples since the start, at the source's rate, of the first sample; it jumps
+            where samples were lost.
         dropped: samples lost directly before this block.
     """
 
@@ -34,7 +34,7 @@ class Block(msgspec.Struct, frozen=True):
 
 
 class DeviceChange(msgspec.Struct, frozen=True):
-    """A device was "lost", came "back", gives only zeros ("silent") or sound again ("sounding")."""
+    """A device was "lost", came "back", gives only zeros ("silent") or sounds ("sounding")."""
 
     state: str
     name: str
@@ -69,8 +69,8 @@ def open_source(
 ) -> Source:
     """Open what the command line names. Its rate and channels are known afterwards.
 
-    A named pipe, `/dev/stdin` or a shell's `<(...)` is read like stdin; a file that ends in .raw or
-    .pcm is read as raw PCM.
+    A named pipe, `/dev/stdin` or a shell's `<(...)` is read like stdin; a file that ends in
+    .raw or .pcm is read as raw PCM.
 
     Args:
         input: None for a microphone, "-" for stdin, otherwise a path.

@@ -1,15 +1,17 @@
 """`WavSource`: a sound file of any kind libsndfile reads, streamed in blocks.
 
-Opened by `open_source`. WAV, FLAC, Ogg (Vorbis, Opus), MP3, AIFF, CAF, AU, W64 and the rest, any
-rate and channel count, 16, 24 or 32 bits or float: all come out as float32. NaN and Inf pass through:
-the engine replaces and counts them. Memory does not grow with the length of the file.
+Opened by `open_source`. WAV, FLAC, Ogg (Vorbis, Opus), MP3, AIFF, CAF, AU, W64 and the rest,
+any rate and channel count, 16, 24 or 32 bits or float: all come out as float32. NaN and Inf
+pass through: the engine replaces and counts them. Memory does not grow with the length of the
+file.
 
 What odd files do:
 
 - A file without a single sample is an error: "no events" would read as if something was heard.
-- A file that breaks in the middle gives what can be decoded, then raises with the second of the break.
-- A header that announces more than the file holds (a copy cut short, a recorder that lost power)
-  gives what is there, with a warning.
+- A file that breaks in the middle gives what can be decoded, then raises with the second of
+  the break.
+- A header that announces more than the file holds (a copy cut short, a recorder that lost
+  power) gives what is there, with a warning.
 """
 
 from __future__ import annotations
@@ -100,7 +102,7 @@ class WavSource:
         try:
             return self._file.read(out=out), None
         except soundfile.LibsndfileError as e:
-            # it failed in the middle of a block: its position says how much of the block is good
+            # it failed in the middle of a block: its position says how much is good
             good = 0
             with contextlib.suppress(soundfile.SoundFileError):
                 good = self._file.tell() - position
