@@ -1,0 +1,63 @@
+# Every target is a line or two that works without make. Nothing here needs root.
+#
+#   make demo    a fresh machine names the bundled sound: a table here, a picture in build/demo.png
+#   make setup   the same environment (.venv: the edge runtime, no torch), and no more
+#   make test    all that needs no special hardware, in .venv-test (torch, about 5 GB)
+#   make lint    ruff, mypy, import-linter
+#   make bench   the figures the documents quote
+#   make wheel   dist/*.whl
+#   make clean   removes what any of these made
+
+# The first Python that we support and that can make environments; `make PYTHON=... demo` overrides.
+PYTHON ?= $(firstword $(foreach p,python3 python3.11 python3.12 python3.13,$(if $(shell $(p) -c \
+  'import sys, venv, ensurepip; print("ok" if (3, 11) <= sys.version_info < (3, 14) else "")' \
+  2>/dev/null),$(p))))
+EDGE := .venv
+FULL := .venv-test
+PIP := bin/python -m pip install --quiet -c tests/constraints.txt
+MARKS := not (gpu or device or pi or network)
+
+# a folder of the user's that is called models/ must never be imported in place of ours
+export PYTHONSAFEPATH := 1
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: help setup demo test lint bench wheel clean
+.DELETE_ON_ERROR:
+
+help:
+	@sed -n 's/^#   //p' Makefile
+
+setup: $(EDGE)/.installed
+
+demo: $(EDGE)/.installed
+	@mkdir -p build
+	@$(EDGE)/bin/rt-tag realtime/sounds/demo.flac --table --plot build/demo.png
+	@echo "The picture: build/demo.png    Your own sound: $(EDGE)/bin/rt-tag FILE, or no FILE for the microphone"
+
+test: $(FULL)/.installed
+	$(FULL)/bin/python -m pytest -n 2 -m "$(MARKS)" $(ARGS)
+
+lint: $(FULL)/.installed
+	$(FULL)/bin/ruff check .
+	$(FULL)/bin/ruff format --check .
+	$(FULL)/bin/mypy
+	PYTHONSAFEPATH= $(FULL)/bin/lint-imports
+
+bench: $(FULL)/.installed
+	@for f in tests/bench/bench_*.py; do $(FULL)/bin/python $$f $(ARGS) || exit 1; done
+
+wheel: $(FULL)/.installed
+	$(FULL)/bin/python -m hatchling build -t wheel
+
+clean:
+	rm -rf $(EDGE) $(FULL) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+
+$(EDGE)/.installed: EXTRAS := tflite,plot
+$(FULL)/.installed: EXTRAS := tflite,numba,plot,train,export,test,dev
+$(EDGE)/.installed $(FULL)/.installed: pyproject.toml tests/constraints.txt
+	@test -n "$(PYTHON)" || { echo "No Python 3.11 to 3.13 that can make environments was found." \
+	  "On Debian: apt-get install python3 python3-venv" >&2; exit 1; }
+	@echo "Installing rt-tag[$(EXTRAS)] into $(@D) ..."
+	@test -x $(@D)/bin/pip || $(PYTHON) -m venv --clear $(@D)
+	@$(@D)/$(PIP) -e '.[$(EXTRAS)]'
+	@touch $@
