@@ -138,8 +138,8 @@ print(realtime.__file__)
 @pytest.mark.parametrize(("name", "entry"), META["scripts"].items())
 def test_help_needs_no_extra(name: str, entry: str, unpacked: Path) -> None:
     module, _, function = entry.partition(":")
-    code = f"sys.argv = [{name!r}, '--help']\nfrom {module} import {function} as f\nsys.exit(f())"
-    done = bare(unpacked, code)
+    code = f"sys.argv = [{name!r}, '--help']\nfrom {module} import {function}\n"
+    done = bare(unpacked, f"{code}sys.exit({function}())")
     assert done.returncode == 0, done.stderr
     assert done.stdout.lower().startswith("usage")
 
