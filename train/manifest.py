@@ -1,0 +1,81 @@
+"""Manifests: which recording belongs to which label, speaker and split. One CSV, one row a file.
+
+    file,label,group,split,role
+
+`group` is whatever must not be shared by training and test: a speaker, a recording session, a sample kit.
+`role` is what the row is used for: "clip" (a labelled sound), "talk" (speech that holds none of the labels),
+"noise" (sounds that are no speech) or "room" (an impulse response).
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Literal, get_args
+
+import msgspec
+
+from realtime.errors import UsageError
+
+Split = Literal["train", "val", "test"]
+Role = Literal["clip", "talk", "noise", "room"]
+HEADER = ("file", "label", "group", "split", "role")
+
+
+class Row(msgspec.Struct, frozen=True):
+    """One recording."""
+
+    file: str
+    label: str
+    group: str
+    split: Split
+    role: Role
+
+
+def split_of(group: str, val: float = 0.08, test: float = 0.10) -> Split:
+    """The split of a group, from a hash of its name: the same for ever, whatever else is added."""
+    x = int.from_bytes(hashlib.sha256(group.encode()).digest()[:8], "big") / 2**64
+    return "test" if x < test else "val" if x < test + val else "train"
+
+
+def read_manifest(path: Path) -> list[Row]:
+    """Rows of a manifest.
+
+    Raises:
+        UsageError: not readable, or a line is wrong (file and line are named).
+    """
+    try:
+        with path.open(newline="") as f:
+            reader = csv.DictReader(f)
+            if tuple(reader.fieldnames or ()) != HEADER:
+                raise UsageError(f"{path}: the header is not {','.join(HEADER)}", "see docs/recipes.md")
+            rows = []
+            for line in reader:
+                if line["split"] not in get_args(Split) or line["role"] not in get_args(Role):
+                    raise UsageError(
+                        f"{path}:{reader.line_num}: split {line['split']!r} or role {line['role']!r}",
+                        f"splits are {', '.join(get_args(Split))}; roles {', '.join(get_args(Role))}",
+                    )
+                rows.append(msgspec.convert(line, Row))
+    except OSError as e:
+        raise UsageError(f"{path}: {e.strerror}", "make one with rt-train manifest") from e
+    if not rows:
+        raise UsageError(f"{path}: no rows", "make one with rt-train manifest")
+    return rows
+
+
+def write_manifest(path: Path, rows: Iterable[Row]) -> None:
+    """Write a manifest, whole or not at all."""
+    temporary = path.with_name(f".{path.name}.part")
+    with temporary.open("w", newline="") as f:
+        writer = csv.writer(f)
+        writer.writerow(HEADER)
+        writer.writerows([r.file, r.label, r.group, r.split, r.role] for r in rows)
+    temporary.replace(path)
+
+
+def pick(rows: Iterable[Row], split: str, role: str) -> list[Row]:
+    """Rows of one split and role."""
+    return [r for r in rows if r.split == split and r.role == role]

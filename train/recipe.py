@@ -1,0 +1,198 @@
+"""Recipes: one TOML file describes a run completely. Unknown keys are errors with the nearest match."""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from realtime.card import Decision
+from realtime.errors import UsageError
+from realtime.features import FeatureSpec
+
+
+class _Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    pass
+
+
+class Data(_Table):
+    """What is learned from: a manifest, and the folder its file names are relative to."""
+
+    manifest: str
+    root: str
+    labels: tuple[str, ...]
+    background: tuple[str, ...] = ()
+    licence: str = "Apache-2.0"
+    trained_on: tuple[str, ...] = ()
+
+
+class Mix(_Table):
+    """What a batch is made of. Shares of the rows that are no labelled clips; the rest are clips.
+
+    Args:
+        batch: rows.
+        talk: running speech, labelled `unknown`.
+        silence: noises alone and near silence, labelled `silence`.
+        fragment: clips cut so that most of the word is missing; target words become "no word" (the loss
+            accepts unknown and silence).
+        balance: exponent of the class weights, 0 = as often as they are, 1 = every label equally often.
+    """
+
+    batch: int = 128
+    talk: float = 0.10
+    silence: float = 0.12
+    fragment: float = 0.05
+    balance: float = 0.5
+
+
+class Augment(_Table):
+    """How a row is changed. Probabilities 0 to 1; levels in dB.
+
+    Args:
+        shift_s: a clip is moved by up to this, either way.
+        speeds: playing speeds, chosen evenly.
+        room: probability of an impulse response.
+        neighbour: probability that the edge of another word or of talk falls into the window.
+        noise: probability of added noise, at a ratio from `snr_db`.
+        level_db: level of the loudest 25 ms after augmentation, dBFS.
+        hiss_db: level of an added white noise floor, dBFS.
+        tilt_db: random spectral tilt and bumps, as microphones have.
+        time_masks, time_mask: number and greatest width (frames) of SpecAugment's time masks.
+        mel_masks, mel_mask: the same for bands.
+        mixup: probability that a row is mixed with another one, features and labels.
+    """
+
+    shift_s: float = 0.2
+    speeds: tuple[float, ...] = (1.0,)
+    room: float = 0.0
+    neighbour: float = 0.0
+    noise: float = 0.0
+    snr_db: tuple[float, float] = (0.0, 25.0)
+    level_db: tuple[float, float] = (-40.0, -3.0)
+    hiss_db: tuple[float, float] = (-95.0, -60.0)
+    tilt_db: float = 0.0
+    time_masks: int = 0
+    time_mask: int = 0
+    mel_masks: int = 0
+    mel_mask: int = 0
+    mixup: float = 0.0
+
+
+class Loss(_Table):
+    """Cross-entropy, and optionally the teachers' probabilities.
+
+    Args:
+        smoothing: label smoothing.
+        teachers: checkpoints whose mean probabilities are imitated.
+        imitate: weight of the imitation, 0 to 1.
+        temperature: of the imitation.
+    """
+
+    smoothing: float = 0.0
+    teachers: tuple[str, ...] = ()
+    imitate: float = 0.0
+    temperature: float = 2.0
+
+
+class Fit(_Table):
+    """The optimisation.
+
+    Args:
+        steps: batches.
+        rate: peak learning rate of AdamW.
+        decay: weight decay.
+        warmup: share of the steps in which the rate rises; it falls along a half cosine after.
+        ema: decay of the averaged weights, which are the ones kept.
+        validate: steps between validations (and checkpoints).
+        seed: of everything random.
+        threads: CPU threads, 0 = all.
+        device: "auto", "cpu" or "cuda".
+    """
+
+    steps: int
+    rate: float = 3e-3
+    decay: float = 0.01
+    warmup: float = 0.05
+    ema: float = 0.999
+    validate: int = 500
+    seed: int = 1
+    threads: int = 0
+    device: str = "auto"
+
+
+class Recipe(_Table):
+    """One run."""
+
+    name: str
+    window_s: float
+    hop_s: float
+    data: Data
+    features: FeatureSpec
+    model: dict[str, Any]
+    fit: Fit
+    mix: Mix = Mix()
+    augment: Augment = Augment()
+    loss: Loss = Loss()
+    decision: Decision = Decision()
+    thresholds: dict[str, float] = msgspec.field(default_factory=dict)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data, for the card."""
+        out: dict[str, Any] = msgspec.to_builtins(self)
+        return out
+
+
+def read_recipe(path: Path, changes: tuple[str, ...] = ()) -> Recipe:
+    """Read a recipe.
+
+    Args:
+        path: TOML file.
+        changes: "fit.steps=100" each, from `--set`.
+
+    Raises:
+        UsageError: not readable, no TOML, or a key that is unknown or of the wrong type.
+    """
+    try:
+        data = tomllib.loads(path.read_text())
+    except OSError as e:
+        raise UsageError(f"{path}: {e.strerror}", "name a recipe in TOML") from e
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as e:
+        raise UsageError(f"{path}: no TOML: {e}", "see docs/recipes.md") from e
+    for change in changes:
+        _set(data, change)
+    try:
+        return msgspec.convert(data, Recipe)
+    except msgspec.ValidationError as e:
+        raise UsageError(f"{path}: {e}{_nearest(str(e))}", "see docs/recipes.md") from e
+
+
+def _set(data: dict[str, Any], change: str) -> None:
+    key, equals, text = change.partition("=")
+    if not equals:
+        raise UsageError(f"--set {change}: no value", "write --set fit.steps=1000")
+    try:
+        value = tomllib.loads(f"x = {text}")["x"]
+    except tomllib.TOMLDecodeError:
+        value = text  # a bare word is a string
+    *path, last = key.split(".")
+    for name in path:
+        data = data.setdefault(name, {})
+        if not isinstance(data, dict):
+            raise UsageError(f"--set {change}: {name} is no table", "write table.key=value")
+    data[last] = value
+
+
+def _nearest(message: str) -> str:
+    if "unknown field" not in message:
+        return ""
+    name = message.split("`")[1]
+    fields = {
+        f
+        for table in (Recipe, Data, Mix, Augment, Loss, Fit, FeatureSpec, Decision)
+        for f in table.__struct_fields__
+    }
+    near = difflib.get_close_matches(name, fields, 1)
+    return f" (did you mean {near[0]}?)" if near else ""
