@@ -37,8 +37,8 @@ class FeatureSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
         rate: sampling rate in Hz that the features expect.
         frame: analysis frame length, samples.
         hop: distance of frames, samples.
-        fft: FFT length, at least `frame`; the frame is zero padded on the right when `center` is false, and
-            centred in the FFT when it is true (as torch.stft does).
+        fft: FFT length, at least `frame`; the rest is zeros. Without `center` the first frame begins at sample 0,
+            as in Kaldi; torch.stft, and so torchaudio, begins it at `(fft - frame) // 2`.
         window: analysis window. "hann" is periodic, "hann_symmetric" is Kaldi's hanning, "povey" its default.
         mels: number of mel bands.
         f_min: lower edge, Hz.
@@ -127,7 +127,8 @@ class FeatureSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
         if self.kind == "waveform":
             return samples // self.hop
         if self.center:
-            return samples // self.hop + 1 if samples > self.fft // 2 else 0
+            extended = samples + 2 * (self.fft // 2)
+            return (extended - self.fft) // self.hop + 1 if samples > self.fft // 2 else 0
         # torch.stft without centring asks for a whole FFT; Kaldi (and we) ask for a whole frame
         return 1 + (samples - self.frame) // self.hop if samples >= self.frame else 0
 
