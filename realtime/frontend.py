@@ -76,7 +76,7 @@ class FrontEnd:
 
     @property
     def delay(self) -> int:
-        """Samples from a frame's own time (its begin; `center`: its middle) until it is given."""
+        """Samples from a frame's own time (begin; with `center`: middle) until it is given."""
         return self._length - self._lead
 
     def reset(self) -> None:
@@ -228,7 +228,7 @@ def finish_window(spec: FeatureSpec, frames: Frames) -> Frames:
     """
     if not spec.window_mean or not len(frames):
         return frames
-    out = frames - frames.mean(axis=0, dtype=np.float64).astype(np.float32)
+    out: Frames = frames - frames.mean(axis=0, dtype=np.float64).astype(np.float32)
     _standardise(spec, out)
     return out
 
