@@ -35,7 +35,7 @@ demo: $(EDGE)/.installed
 	@echo "The picture: build/demo.png    Your own sound: $(EDGE)/bin/rt-tag FILE, or no FILE for the microphone"
 
 test: $(FULL)/.installed
-	$(FULL)/bin/python -m pytest -n 2 -m "$(MARKS)" $(ARGS)
+	OMP_NUM_THREADS=1 $(FULL)/bin/python -m pytest -n 2 --dist loadgroup -m "$(MARKS)" $(ARGS)
 
 lint: $(FULL)/.installed
 	$(FULL)/bin/ruff check .
