@@ -26,6 +26,8 @@ class Absent(importlib.abc.MetaPathFinder):
     def find_spec(self, name, path=None, target=None):
         if name.partition(".")[0] in {ABSENT!r}:
             raise ModuleNotFoundError(f"No module named {{name!r}}", name=name)
+        if name == "sounddevice":  # as on a machine without the PortAudio library
+            raise OSError("PortAudio library not found")
 sys.meta_path.insert(0, Absent())
 """
 
