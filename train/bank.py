@@ -91,7 +91,7 @@ def _decode(root: Path, files: Sequence[str], rate: int, speed: float, data: Pat
         return np.asarray(np.clip(np.round(x * 32768.0), -32768, 32767), np.int16)
 
     data.parent.mkdir(parents=True, exist_ok=True)
-    part = data.with_suffix(".part")
+    part = data.with_suffix(f".{os.getpid()}.part")  # two runs may decode at once
     lengths = np.zeros(len(files), np.int64)
     bad: list[str] = []
     with part.open("wb") as out, ThreadPoolExecutor() as pool, Progress(transient=True) as progress:

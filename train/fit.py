@@ -1,0 +1,285 @@
+"""`rt-train`: the training loop. Reads top to bottom: recipe, data, network, steps, checkpoints.
+
+A step is a function of (recipe, seed, step number), and the checkpoint `last.safetensors` holds everything
+else (weights, averaged weights, optimizer), so an interrupted run goes on as if nothing had happened.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import logging
+import math
+import os
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from torch import Tensor, nn
+
+from models import build, parameters
+from models.checkpoint import load_model, load_tensors, save_checkpoint
+from realtime.card import FORMAT, Card, InputSpec
+from realtime.commands.common import guarded
+from realtime.errors import UsageError
+from train import datasets
+from train.batches import EITHER, Batches
+from train.manifest import pick, read_manifest, write_manifest
+from train.recipe import Recipe, read_recipe
+
+log = logging.getLogger("rt.train.fit")
+
+
+def fit(recipe: Recipe, out: Path) -> Path:
+    """Run a recipe.
+
+    Args:
+        recipe: what to do.
+        out: folder for `last.safetensors` (resumes), `best.safetensors` (the result) and `metrics.csv`.
+
+    Returns:
+        The result's path.
+    """
+    f = recipe.fit
+    out.mkdir(parents=True, exist_ok=True)
+    torch.set_num_threads(f.threads or os.cpu_count() or 1)
+    device = _device(f.device)
+    batches = Batches(recipe, read_manifest(Path(recipe.data.manifest)))
+    labels = recipe.data.labels
+    torch.manual_seed(f.seed)
+    network = build(recipe.model, len(labels)).to(device, memory_format=torch.channels_last)
+    teachers = [load_model(Path(t))[0].to(device) for t in recipe.loss.teachers]
+    optimizer = torch.optim.AdamW(_groups(network, f.decay), lr=f.rate, foreach=True)
+    average = {k: v.clone() for k, v in network.state_dict().items()}
+    first, best = _resume(out, network, optimizer, average)
+    log.info("%s: %d parameters, step %d of %d on %s", recipe.name, parameters(network), first, f.steps, device)
+    validation = _validation(batches)
+    total, since, seen = torch.zeros(()), time.monotonic(), first
+    with _progress() as progress:
+        bar = progress.add_task(recipe.name, total=f.steps, completed=first, note="")
+        for step in range(first, f.steps):
+            for group in optimizer.param_groups:
+                group["lr"] = _rate(step, recipe)
+            batch = batches.draw(step)
+            torch.manual_seed(f.seed * 7919 + step)  # dropout and mixup, the same after a resume
+            x, y = batch.features.to(device), batch.targets.to(device)
+            x = x[:, None].contiguous(memory_format=torch.channels_last)
+            loss = _loss(network, teachers, x, y, recipe)
+            optimizer.zero_grad(set_to_none=True)
+            loss.backward()
+            nn.utils.clip_grad_norm_(network.parameters(), 5.0)
+            optimizer.step()
+            _follow(average, network.state_dict(), min(f.ema, (step + 1) / (step + 10)))
+            total += loss.detach().cpu()
+            progress.update(bar, completed=step + 1)
+            if (step + 1) % f.validate == 0 or step + 1 == f.steps:
+                accuracy, val_loss = _validate(recipe, average, validation, device)
+                mean = float(total) / (step + 1 - seen)
+                pace = (step + 1 - seen) * recipe.mix.batch / (time.monotonic() - since)
+                note = f"loss {mean:.3f}  val {val_loss:.3f}  accuracy {100 * accuracy:.2f} %  {pace:.0f} rows/s"
+                log.info("step %d: %s", step + 1, note)
+                progress.update(bar, note=note)
+                _record(out, step + 1, mean, val_loss, accuracy, pace)
+                card = card_of(recipe, step + 1, accuracy)
+                if accuracy >= best:
+                    best = accuracy
+                    tensors = {f"model.{k}": v for k, v in average.items()}
+                    save_checkpoint(out / "best.safetensors", tensors, dict(recipe.model), card)
+                _save_last(out, network, optimizer, average, step + 1, best, card, recipe)
+                total, since, seen = torch.zeros(()), time.monotonic(), step + 1
+    return out / "best.safetensors"
+
+
+def card_of(recipe: Recipe, steps: int, accuracy: float) -> Card:
+    """The card of a model trained so."""
+    return Card(
+        format=FORMAT,
+        name=recipe.name,
+        task="tag",
+        input=InputSpec(kind="features", features=recipe.features),
+        rate=recipe.features.rate,
+        window_s=recipe.window_s,
+        hop_s=recipe.hop_s,
+        labels=recipe.data.labels,
+        thresholds=recipe.thresholds,
+        scores="logit_softmax",
+        decision=recipe.decision,
+        licence=recipe.data.licence,
+        trained_on=recipe.data.trained_on,
+        measured=({"figure": f"accuracy {accuracy:.4f}", "data": "validation part", "steps": steps},),
+        recipe=recipe.to_dict(),
+        digest=recipe.features.digest(),
+    )
+
+
+def _loss(network: nn.Module, teachers: Sequence[nn.Module], x: Tensor, y: Tensor, recipe: Recipe) -> Tensor:
+    """Cross-entropy (rows that may be unknown or silence: of both together), mixup, imitation of teachers."""
+    labels = recipe.data.labels
+    wanted = nn.functional.one_hot(y.clamp_min(0), len(labels)).float()
+    either = y == EITHER
+    allowed = torch.tensor([float(k in recipe.data.background) for k in labels], device=x.device)
+    wanted[either] = allowed / allowed.sum().clamp_min(1.0)
+    if recipe.augment.mixup:
+        weight = 1.0 - 0.5 * torch.rand(len(x), 1, device=x.device)
+        weight[torch.rand(len(x), device=x.device) >= recipe.augment.mixup] = 1.0
+        other = torch.randperm(len(x), device=x.device)
+        x = weight[..., None, None] * x + (1.0 - weight[..., None, None]) * x[other]
+        wanted = weight * wanted + (1.0 - weight) * wanted[other]
+        either = either & (weight[:, 0] == 1.0)
+    logits = network(x)
+    logp = logits.log_softmax(1)
+    s = recipe.loss.smoothing
+    loss = -(((1.0 - s) * wanted + s / len(labels)) * logp).sum(1)
+    if bool(either.any()):
+        loss = torch.where(either, -(logp + (allowed + 1e-9).log()).logsumexp(1), loss)
+    if teachers:
+        t = recipe.loss.temperature
+        with torch.no_grad():
+            ideal = torch.stack([(m(x) / t).softmax(1) for m in teachers]).mean(0)
+        imitation = -(ideal * (logits / t).log_softmax(1)).sum(1) * t * t
+        loss = (1.0 - recipe.loss.imitate) * loss + recipe.loss.imitate * imitation
+    return loss.mean()
+
+
+def _validation(batches: Batches) -> tuple[Tensor, Tensor]:
+    rows = [i for i, r in enumerate(batches.rows) if r.split == "val" and r.role == "clip"]
+    rows = [i for i in rows if batches.banks[0].length[i] and batches.target[i] != EITHER]
+    if not rows:
+        raise UsageError("the manifest has no labelled clips in split val", "add some")
+    return batches.whole(rows), torch.from_numpy(batches.target[rows])
+
+
+def _validate(
+    recipe: Recipe, weights: dict[str, Tensor], validation: tuple[Tensor, Tensor], device: torch.device
+) -> tuple[float, float]:
+    network = build(recipe.model, len(recipe.data.labels)).to(device, memory_format=torch.channels_last)
+    network.load_state_dict(weights)
+    network.eval()
+    with torch.no_grad():
+        logits = torch.cat([network(x[:, None].to(device)).cpu() for x in validation[0].split(256)])
+    accuracy = float((logits.argmax(1) == validation[1]).float().mean())
+    return accuracy, float(nn.functional.cross_entropy(logits, validation[1]))
+
+
+def _groups(network: nn.Module, decay: float) -> list[dict[str, Any]]:
+    """Weight decay on matrices only: norms and biases set scales, not complexity."""
+    matrices = [p for p in network.parameters() if p.ndim > 1]
+    others = [p for p in network.parameters() if p.ndim <= 1]
+    return [{"params": matrices, "weight_decay": decay}, {"params": others, "weight_decay": 0.0}]
+
+
+def _rate(step: int, recipe: Recipe) -> float:
+    f = recipe.fit
+    rise = max(1, round(f.warmup * f.steps))
+    if step < rise:
+        return f.rate * (step + 1) / rise
+    return f.rate * 0.5 * (1.0 + math.cos(math.pi * (step - rise) / max(1, f.steps - rise)))
+
+
+@torch.no_grad()
+def _follow(average: dict[str, Tensor], now: dict[str, Tensor], decay: float) -> None:
+    """Exponential moving average of weights and BatchNorm statistics."""
+    for name, value in now.items():
+        if value.is_floating_point():
+            average[name].lerp_(value, 1.0 - decay)
+        else:
+            average[name].copy_(value)
+
+
+def _save_last(
+    out: Path, network: nn.Module, optimizer: torch.optim.Optimizer, average: dict[str, Tensor],
+    step: int, best: float, card: Card, recipe: Recipe,
+) -> None:  # fmt: skip
+    tensors = {f"model.{k}": v for k, v in network.state_dict().items()}
+    tensors |= {f"average.{k}": v.clone() for k, v in average.items()}
+    for i, state in optimizer.state_dict()["state"].items():
+        tensors |= {f"optimizer.{i}.{k}": torch.as_tensor(v) for k, v in state.items()}
+    save_checkpoint(
+        out / "last.safetensors", tensors, dict(recipe.model), card, step=str(step), best=repr(best)
+    )
+
+
+def _resume(
+    out: Path, network: nn.Module, optimizer: torch.optim.Optimizer, average: dict[str, Tensor]
+) -> tuple[int, float]:
+    path = out / "last.safetensors"
+    if not path.exists():
+        return 0, 0.0
+    tensors, header = load_tensors(path)
+    network.load_state_dict({k[6:]: v for k, v in tensors.items() if k.startswith("model.")})
+    for k in average:
+        average[k].copy_(tensors[f"average.{k}"])
+    state: dict[int, dict[str, Tensor]] = {}
+    for name, value in tensors.items():
+        if name.startswith("optimizer."):
+            _, index, field = name.split(".")
+            state.setdefault(int(index), {})[field] = value
+    optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
+    log.info("going on from %s", path)
+    return int(header["step"]), float(header["best"])
+
+
+def _record(out: Path, step: int, loss: float, val_loss: float, accuracy: float, pace: float) -> None:
+    path = out / "metrics.csv"
+    fresh = not path.exists()
+    with path.open("a", newline="") as f:
+        writer = csv.writer(f)
+        if fresh:
+            writer.writerow(["step", "loss", "val_loss", "val_accuracy", "rows_per_s"])
+        writer.writerow([step, f"{loss:.5f}", f"{val_loss:.5f}", f"{accuracy:.5f}", f"{pace:.1f}"])
+
+
+def _device(name: str) -> torch.device:
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    if name == "cuda" and not torch.cuda.is_available():
+        raise UsageError("fit.device is cuda and there is none", "use auto or cpu")
+    return torch.device(name)
+
+
+@contextmanager
+def _progress() -> Iterator[Progress]:
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, TextColumn("{task.fields[note]}")) as progress:
+        yield progress
+
+
+@guarded
+def main(argv: Sequence[str] | None = None) -> int:
+    """The command `rt-train`."""
+    parser = argparse.ArgumentParser(prog="rt-train", description="Train a model from a recipe.")
+    parser.add_argument("recipe", help="RECIPE.toml, or: manifest LAYOUT FOLDER -o FILE.csv")
+    parser.add_argument("rest", nargs="*", help=argparse.SUPPRESS)
+    parser.add_argument("-o", "--out", type=Path, help="folder of the run (default runs/<name>)")
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="change a field")
+    parser.add_argument("-v", "--verbose", action="count", default=0)
+    args = parser.parse_args(argv)
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    if args.recipe == "manifest":
+        return _manifest(args.rest, args.out)
+    if args.rest:
+        raise UsageError(f"what is {' '.join(args.rest)}?", "give one recipe")
+    recipe = read_recipe(Path(args.recipe), tuple(args.set))
+    result = fit(recipe, args.out or Path("runs") / recipe.name)
+    print(result)  # the result, for scripts
+    return 0
+
+
+LAYOUTS = {"kws12": datasets.kws12, "folders": datasets.folder_of_folders}
+
+
+def _manifest(words: list[str], out: Path | None) -> int:
+    if len(words) != 2 or words[0] not in LAYOUTS or out is None:
+        raise UsageError(
+            "manifest needs a layout, a folder and -o", f"rt-train manifest {'|'.join(LAYOUTS)} FOLDER -o FILE.csv"
+        )
+    rows = LAYOUTS[words[0]](Path(words[1]))
+    write_manifest(out, rows)
+    counts = {s: len(pick(rows, s, "clip")) for s in ("train", "val", "test")}
+    log.info("%s: %d rows; labelled clips %s", out, len(rows), counts)
+    return 0
+
