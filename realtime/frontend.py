@@ -250,6 +250,7 @@ class _Work:
         self.power64 = chain.power64[:n]
         self.power = chain.power[:n]
         self.mel = chain.mel[:n]
+        self.log_mel = chain.log_mel[:n]
         self.blocks = [
             (weights, self.power[:, low:high], bands)
             for weights, low, high, bands in chain.blocks
@@ -274,10 +275,11 @@ class _Chain:
         self.power64 = np.empty((BATCH, bins))
         self.power = np.empty((BATCH, bins), np.float32)
         self.mel = np.empty((BATCH, spec.mels), np.float32)
+        self.log_mel = np.empty((BATCH, spec.mels))
         self.blocks = _band_blocks(spec)
-        self.dct: NDArray[np.float32] | None = None
+        self.dct: NDArray[np.float64] | None = None
         if spec.kind == "mfcc":
-            self.dct = np.ascontiguousarray(dct_table(spec).T, np.float32)
+            self.dct = np.ascontiguousarray(dct_table(spec).T)
         self.floor = np.float32(spec.log_floor)
         self.work: dict[int, _Work] = {}
 
@@ -303,9 +305,12 @@ class _Chain:
         mel = out if self.dct is None else work.mel
         for weights, power, bands in work.blocks:
             np.matvec(weights, power, out=mel[:, bands])
-        self._logarithm(mel)
-        if self.dct is not None:
-            np.matvec(self.dct, mel, out=out)
+        if self.dct is None:
+            self._logarithm(out)
+        else:  # sums of many logarithms of one sign: float64 again
+            np.copyto(work.log_mel, mel)
+            self._logarithm(work.log_mel)
+            np.copyto(out, np.matvec(self.dct, work.log_mel), casting="same_kind")
 
     def _window(
         self, frames: NDArray[np.float64], raw: NDArray[np.float64], work: _Work
@@ -324,7 +329,7 @@ class _Chain:
         if self.window[0]:
             np.multiply(work.begin, self.window[0], out=work.begin)
 
-    def _logarithm(self, mel: Frames) -> None:
+    def _logarithm(self, mel: NDArray[Any]) -> None:
         kind = self.spec.log
         if kind == "none":
             return

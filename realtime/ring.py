@@ -10,10 +10,10 @@ head belong to the writer, `_read` and the table's tail to the reader, and the o
 reads them. Data and gaps are stored before the counter that announces them. CPython's global
 lock keeps that order between threads.
 
-**Why a bare `threading.Lock` wakes the reader.** `Event.set` and `Semaphore.release` take a lock
-that the reader may hold just then, so a callback could wait for the reader. Releasing a bare
-lock is one post to a semaphore and never waits; here it is a flag, "something happened since
-you last looked", that only the reader lowers.
+**Why a bare `threading.Lock` wakes the reader.** `Event.set` and `Semaphore.release` take a
+lock that the reader may hold just then, so a callback could wait for the reader. Releasing a
+bare lock is one post to a semaphore and never waits; here it is a flag, "something happened
+since you last looked", that only the reader lowers.
 """
 
 from __future__ import annotations
