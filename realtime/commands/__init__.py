@@ -1,1 +1,1 @@
-"""The commands: rt-tag. Flags, printing and exit status live here and nowhere else."""
+"""The commands of the edge: each file is one command or a part that several share."""

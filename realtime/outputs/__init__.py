@@ -1,4 +1,8 @@
-"""Where results go: terminal, JSON lines, CSV, picture. Each output takes what the engine says and is closed once."""
+"""Where results go: terminal, JSON lines, CSV, picture.
+
+Each output takes what the engine says, from the engine's thread, in the order of audio time:
+`open` for each input, then `reading` and `event`, then `end`; `close` once after the last.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +11,8 @@ from typing import Protocol
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
+
+Array = NDArray[np.float32]
 
 
 class Start(msgspec.Struct, frozen=True, tag="start", tag_field="event"):
@@ -26,7 +32,7 @@ class Stop(msgspec.Struct, frozen=True, tag="stop", tag_field="event"):
 
 
 class DeviceEvent(msgspec.Struct, frozen=True, tag="device", tag_field="event"):
-    """A device was lost, came back, or is silent."""
+    """A device was "lost", came "back", is "silent" (gives only zeros) or "sounding" again."""
 
     state: str
     name: str
@@ -34,7 +40,7 @@ class DeviceEvent(msgspec.Struct, frozen=True, tag="device", tag_field="event"):
 
 
 class Dropped(msgspec.Struct, frozen=True, tag="dropped", tag_field="event"):
-    """Samples were lost (`frames` at the input's rate)."""
+    """Samples were lost from `t` on (`frames` at the input's rate)."""
 
     t: float
     frames: int
@@ -43,24 +49,50 @@ class Dropped(msgspec.Struct, frozen=True, tag="dropped", tag_field="event"):
 Event = Start | Stop | DeviceEvent | Dropped
 
 
+class Opening(msgspec.Struct, frozen=True):
+    """What an output learns of an input before anything else.
+
+    Args:
+        source: name of the input: a file's path, "-", or a device's name.
+        model: name of the model.
+        labels: names of the scores, in order.
+        thresholds: score at which each label starts, float32 [labels].
+        background: labels that never make an event.
+        rate: Hz of the sound in readings.
+        hop_s: seconds between two readings.
+        live: whether the input goes on in real time.
+    """
+
+    source: str
+    model: str
+    labels: tuple[str, ...]
+    thresholds: Array
+    background: tuple[str, ...]
+    rate: int
+    hop_s: float
+    live: bool
+
+
 class Reading(msgspec.Struct, frozen=True):
     """What the model heard at one decision, before it is turned into events.
 
     Args:
-        t: end of the window, seconds.
-        scores: smoothed scores, float32 [labels].
-        level_db: RMS of the last hop, dBFS.
+        t: end of the window, seconds since the first sample. scores: smoothed scores, float32
+        [labels]. level_db: RMS of the last hop, dBFS; a full-scale square wave has 0. audio:
+        the last hop's sound, mono at the opening's rate, float32 [samples]. All readings'
+            sound in a row is the whole input; the last one may be short.
     """
 
     t: float
-    scores: NDArray[np.float32]
+    scores: Array
     level_db: float
+    audio: Array
 
 
 class Output(Protocol):
     """Takes results. Called from the engine's thread only."""
 
-    def open(self, labels: tuple[str, ...], source: str) -> None:
+    def open(self, opening: Opening) -> None:
         """A new input starts."""
         ...
 
@@ -72,6 +104,10 @@ class Output(Protocol):
         """Something happened."""
         ...
 
-    def close(self) -> None:
-        """The last input ended."""
+    def end(self, t: float) -> None:
+        """This input ended after `t` seconds of audio."""
+        ...
+
+    def close(self, complete: bool) -> None:
+        """No more inputs. Not `complete`: the run failed; what the user had before stays."""
         ...

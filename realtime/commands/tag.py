@@ -1,0 +1,258 @@
+"""`rt-tag`: name sounds, live or in files. See `rt-tag --help`.
+
+This file parses options, joins the parts and reports; everything heavy is imported where it is
+needed, so that `--help` and `--version` answer at once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from realtime.commands.common import (
+    INTERRUPTED,
+    Parser,
+    add_shared,
+    guarded,
+    interrupts,
+    report_error,
+    start_logging,
+)
+from realtime.errors import AudioError, UsageError
+
+if TYPE_CHECKING:
+    from realtime.engine import Engine, Report
+    from realtime.outputs import Output
+    from realtime.settings import Settings
+    from realtime.sources import Source
+
+log = logging.getLogger("rt.realtime.tag")
+
+EXAMPLES = """
+examples:
+  rt-tag                                     the microphone, until Ctrl-C
+  rt-tag clip.flac                           a table of what is in a file
+  rt-tag --json a.wav b.wav                  one JSON object a line, with "file"
+  arecord -f S16_LE -r 16000 | rt-tag -      raw PCM from a pipe
+  rt-tag clip.wav --plot tags.png --scores scores.csv
+  rt-tag --model my.onnx --threshold dog=0.8,cat=0.6 --refractory 2
+"""
+DECISION = {  # option: (setting, metavar, help)
+    "--smoothing": ("decision.smoothing_s", "S", "time constant of score smoothing, seconds"),
+    "--average": ("decision.average", "N", "moving average of scores over N windows"),
+    "--hysteresis": ("decision.hysteresis", "X", "a label stops this much under its threshold"),
+    "--confirm": ("decision.confirm", "N", "windows in a row that make a start"),
+    "--min-duration": ("decision.min_duration_s", "S", "an event lasts at least this long"),
+    "--refractory": (
+        "decision.refractory_s",
+        "S",
+        "no second start of a label within S seconds",
+    ),
+    "--hop": ("hop_s", "S", "seconds between decisions"),
+}
+PLAIN = ("model", "card", "runtime", "threads", "device", "rate", "channels", "format", "top")
+
+
+def parser() -> argparse.ArgumentParser:
+    """The options of rt-tag."""
+    p = Parser(
+        prog="rt-tag",
+        description="Name sounds live: words, and whatever a model knows.",
+        epilog=EXAMPLES,
+    )
+    text = "sound files, or - for raw PCM; none is the microphone"
+    p.add_argument("inputs", nargs="*", metavar="INPUT", help=text)
+    group = p.add_argument_group("results")
+    group.add_argument("--json", action="store_true", help="JSON lines (default in a pipe)")
+    group.add_argument("--table", action="store_true", help="the table, in a pipe too")
+    group.add_argument("--scores", metavar="FILE.csv", help="every decision's scores")
+    group.add_argument("--plot", metavar="FILE.png", help="spectrogram and tags as a picture")
+    group.add_argument("--top", metavar="K", help="labels shown live (5)")
+    group = p.add_argument_group("decision")
+    text = "score at which a label starts"
+    group.add_argument("--threshold", metavar="X|LABEL=X,...", help=text)
+    for option, (key, metavar, text) in DECISION.items():
+        group.add_argument(option, dest=key, metavar=metavar, help=text)
+    add_shared(p)
+    return p
+
+
+@guarded
+def main(argv: Sequence[str]) -> int:
+    """Run rt-tag; the exit status."""
+    args = parser().parse_args(argv)
+    start_logging(args.verbose)
+    if args.list_devices:
+        from realtime.commands.listing import print_devices
+
+        return print_devices(args.json)
+    if args.list_models:
+        from realtime.commands.listing import print_models
+
+        return print_models(args.json)
+    if args.doctor:
+        from realtime.commands.doctor import check_up
+
+        return check_up()
+    return tag(args)
+
+
+def tag(args: argparse.Namespace) -> int:
+    """Open the model, then one input after the other."""
+    from realtime.engine import Engine
+    from realtime.library import find_model
+    from realtime.runners import open_runner
+    from realtime.settings import load_settings, settle
+
+    flags = given(args)
+    settings = load_settings(flags, config=args.config)
+    values = settings.values
+    path = find_model(values.model, values.runtime)
+    runner = open_runner(path, values.card or None, values.runtime or None, values.threads)
+    decision, thresholds, rows = settle(settings, runner.card)
+    if args.describe:
+        print(runner.card.to_json(indent=2))
+        return 0
+    if args.print_config:
+        print_config(rows)
+        return 0
+    if args.plot and len(args.inputs) > 1:
+        raise UsageError("--plot draws one input", "give one file, or run once for each")
+    outputs = open_outputs(args, values.top)
+    complete = False
+    try:
+        engine = Engine(
+            runner,
+            outputs,
+            decision=decision,
+            thresholds=thresholds,
+            hop_s=values.hop_s or None,
+        )
+        status, complete = run_all(engine, args.inputs or [None], settings)
+    finally:
+        for output in outputs:
+            output.close(complete)
+    return status
+
+
+def run_all(
+    engine: Engine, inputs: Sequence[str | None], settings: Settings
+) -> tuple[int, bool]:
+    """Run the inputs in turn; a bad one among several does not keep the others from being heard.
+
+    Returns:
+        The exit status, and whether there is a result worth keeping.
+    """
+    status, heard = 0, 0
+    with interrupts(engine.stop) as interrupted:
+        for name in inputs:
+            try:
+                source = open_input(name, settings)
+                if interrupted():
+                    source.close()
+                    break
+                report = engine.run(source)
+            except AudioError as e:
+                if len(inputs) == 1:
+                    raise
+                report_error(e)
+                status = status or e.status
+                continue
+            heard += 1
+            say_report(report, source.live)
+            if interrupted():
+                break
+    return (INTERRUPTED if interrupted() else status), heard > 0
+
+
+def open_input(name: str | None, settings: Settings) -> Source:
+    """A source for one INPUT, with the settings that concern it."""
+    from realtime.sources import open_source
+
+    values = settings.values
+    # a device in a settings file is for when no INPUT is given; on the command line it is a clash
+    explicit = settings.origins.get("device") == "--device"
+    return open_source(
+        name,
+        device=(values.device or None) if name is None or explicit else None,
+        rate=values.rate or None,
+        channels=values.channels or None,
+        format=values.format or None,
+    )
+
+
+def open_outputs(args: argparse.Namespace, top: int) -> list[Output]:
+    """The outputs that were asked for; files are made here, before any audio is read."""
+    outputs: list[Output] = []
+    many = len(args.inputs) > 1
+    try:
+        if args.plot:
+            from realtime.outputs.plot import Plot
+
+            outputs.append(Plot(args.plot))
+        if args.scores:
+            from realtime.outputs.scores import ScoresCsv
+
+            outputs.append(ScoresCsv(args.scores, name_file=many))
+    except BaseException:
+        for output in outputs:
+            output.close(complete=False)
+        raise
+    if args.json or not (args.table or sys.stdout.isatty()):
+        from realtime.outputs.jsonl import JsonLines
+
+        outputs.append(JsonLines(sys.stdout, name_file=many))
+    else:
+        from realtime.outputs.terminal import Terminal
+
+        outputs.append(Terminal(sys.stdout, top=top))
+    return outputs
+
+
+def given(args: argparse.Namespace) -> dict[str, Any]:
+    """The settings on the command line, by field."""
+    keys = [*PLAIN, "threshold", *(key for key, _, _ in DECISION.values())]
+    return {key: getattr(args, key) for key in keys if getattr(args, key) is not None}
+
+
+def say_report(report: Report, live: bool) -> None:
+    """Counts and speed on stderr: always after live input or losses, otherwise with -v."""
+    losses = []
+    if report.dropped:
+        losses.append(f"{report.dropped} samples lost")
+    if report.cleaned:
+        losses.append(f"{report.cleaned} samples were NaN, infinite or absurd")
+    if report.bad_scores:
+        losses.append(f"{report.bad_scores} decisions had scores that are no numbers")
+    middle, slow = report.latency_ms
+    level = logging.WARNING if live or losses else logging.INFO
+    factor = report.busy_s / report.seconds if report.seconds else 0.0
+    parts = [
+        f"{report.source}: {report.seconds:.1f} s",
+        f"{report.decisions} decisions",
+        f"{report.starts} events",
+        f"{100 * factor:.1f} % of one core",
+        f"{middle:.1f} ms per decision ({slow:.1f} ms at worst in 100)",
+        *losses,
+    ]
+    log.log(level, "%s", ", ".join(parts))
+    if live and factor > 1:
+        log.warning("the model is slower than the sound: a longer --hop or a smaller one helps")
+
+
+def print_config(rows: Sequence[tuple[str, str, str]]) -> None:
+    """The settings in force as a settings file, each with its origin."""
+    table = ""
+    for key, value, origin in rows:
+        head, _, name = key.rpartition(".")
+        if head != table:
+            table = head
+            print(f"\n[{head}]")
+        if not name.replace("_", "").replace("-", "").isalnum() or not name.isascii():
+            import json
+
+            name = json.dumps(name, ensure_ascii=False)
+        print(f"{f'{name} = {value}':<40} # {origin}")

@@ -1,0 +1,50 @@
+"""Events as JSON lines on a stream, each flushed at once. The fields are a public surface."""
+
+from __future__ import annotations
+
+from typing import TextIO
+
+import msgspec
+
+from realtime.outputs import Event, Opening, Reading
+
+DECIMALS = 3  # milliseconds, and thousandths of a score
+
+
+class JsonLines:
+    """One JSON object a line; an `Output`.
+
+    Args:
+        stream: where to write, usually stdout.
+        name_file: add "file" to every object (several inputs).
+    """
+
+    def __init__(self, stream: TextIO, *, name_file: bool = False) -> None:
+        self._stream = stream
+        self._name_file = name_file
+        self._file = ""
+
+    def open(self, opening: Opening) -> None:
+        """A new input starts."""
+        self._file = opening.source
+
+    def reading(self, reading: Reading) -> None:
+        """Readings are not events: `--scores` writes them."""
+
+    def event(self, event: Event) -> None:
+        """Write one line and flush it."""
+        fields: dict[str, object] = msgspec.to_builtins(event)
+        for key, value in fields.items():
+            if isinstance(value, float):
+                fields[key] = round(value, DECIMALS)
+        if self._name_file:
+            fields["file"] = self._file
+        self._stream.write(msgspec.json.encode(fields).decode() + "\n")
+        self._stream.flush()
+
+    def end(self, t: float) -> None:
+        """Every start had its stop already."""
+
+    def close(self, complete: bool) -> None:
+        """Flush what is left."""
+        self._stream.flush()

@@ -1,0 +1,300 @@
+"""`--plot`: a picture of one input, the spectrogram above and the tags below on one time axis.
+
+Memory does not grow with the input: sound and scores go into at most `COLUMNS` columns of time,
+and when they are full, neighbours are merged and each column stands for twice as long.
+"""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from realtime.errors import MissingExtra, UsageError
+from realtime.outputs import Event, Opening, Reading, Start, Stop
+from realtime.outputs.replace import Replacement, fault
+
+Array = NDArray[np.float32]
+
+COLUMNS = 2048  # of time; more than the picture has pixels
+FIRST_COLUMN_S = 0.01
+BANDS = 128
+TICKS_HZ = (125, 250, 500, 1000, 2000, 4000, 8000, 16000)
+RANGE_DB = 75.0  # from the loudest down to black
+TAGS = 4000  # bars kept; beyond, only their number
+ROWS = 16  # labels shown
+WIDTH_IN = 12.0
+DPI = 120
+COLOURS = (
+    "#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#7f52a2", "#8c6d31",
+)  # fmt: skip  # Okabe and Ito's, told apart by colour-blind eyes too, and two more
+
+
+class Plot:
+    """Draws when the input is over; an `Output` for one input.
+
+    Args:
+        path: the picture; its suffix says which kind (png, pdf, svg).
+
+    Raises:
+        MissingExtra: matplotlib is not installed.
+        UsageError: a kind of picture that matplotlib does not write.
+        OutputError: the file cannot be made.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        try:
+            from matplotlib.backends.backend_agg import FigureCanvasAgg
+        except ImportError as e:
+            hint = "pipx inject rt-tag matplotlib"
+            raise MissingExtra(f"--plot needs matplotlib ({e})", hint) from e
+        self._path = Path(path)
+        self._kind = self._path.suffix.lstrip(".").lower() or "png"
+        kinds = FigureCanvasAgg.get_supported_filetypes()
+        if self._kind not in kinds:
+            raise UsageError(
+                f"--plot {path}: no picture of kind {self._kind}",
+                f"use {', '.join(sorted(kinds))}",
+            )
+        self._replacement = Replacement(path)
+        self._opening: Opening | None = None
+
+    def open(self, opening: Opening) -> None:
+        """The input starts."""
+        self._opening = opening
+        self._spectrum = _Spectrum(opening.rate)
+        self._sound = _Columns(BANDS)
+        self._scores = _Columns(len(opening.labels))
+        self._tags: list[tuple[str, float, float, float]] = []
+        self._more = 0
+        self._running: dict[str, float] = {}
+        self._end = 0.0
+
+    def reading(self, reading: Reading) -> None:
+        """Take the hop's sound and scores."""
+        for t, power in self._spectrum.frames(reading):
+            self._sound.add(t, power)
+        self._scores.add(max(0.0, reading.t - 1e-9), reading.scores)
+
+    def event(self, event: Event) -> None:
+        """Take starts and stops."""
+        if isinstance(event, Start):
+            self._running[event.label] = event.t
+        elif isinstance(event, Stop):
+            start = self._running.pop(event.label, event.t)
+            if len(self._tags) < TAGS:
+                self._tags.append((event.label, start, event.t, event.peak))
+            else:
+                self._more += 1
+
+    def end(self, t: float) -> None:
+        """The input's length."""
+        self._end = t
+
+    def close(self, complete: bool) -> None:
+        """Draw and save, unless the run failed."""
+        if not complete or self._opening is None:
+            self._replacement.discard()
+            return
+        try:
+            self._draw(self._opening)
+        except OSError as e:
+            self._replacement.discard()
+            raise fault(self._path, e) from e
+        except BaseException:
+            self._replacement.discard()
+            raise
+        self._replacement.commit()
+
+    def _draw(self, opening: Opening) -> None:
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
+
+        rows = self._shown(opening)
+        lower = 0.5 + 0.42 * len(rows)
+        figure = Figure(figsize=(WIDTH_IN, 4.2 + lower), dpi=DPI, layout="constrained")
+        FigureCanvasAgg(figure)
+        above, below = figure.subplots(
+            2, 1, sharex=True, gridspec_kw={"height_ratios": [3.2, lower]}
+        )
+        end = max(self._end, opening.hop_s)
+        self._draw_sound(above, opening, end)
+        self._draw_tags(below, opening, rows, end)
+        above.set_title(
+            f"{Path(opening.source).name}   ·   {opening.model}", loc="left", fontsize=11
+        )
+        with warnings.catch_warnings():
+            # a label in a script that the font lacks is drawn as boxes, not complained about
+            warnings.filterwarnings("ignore", message="Glyph")
+            figure.savefig(self._replacement.temporary, format=self._kind)
+
+    def _draw_sound(self, axes: Any, opening: Opening, end: float) -> None:
+        power = self._sound.mean()
+        level = 10.0 * np.log10(power.T + 1e-14)
+        top = float(level.max()) if level.size else 0.0
+        axes.imshow(
+            level if level.size else np.full((BANDS, 1), -140.0),
+            origin="lower",
+            aspect="auto",
+            interpolation="nearest",
+            cmap="magma",
+            vmin=max(top, -90.0) - RANGE_DB,
+            vmax=max(top, -90.0),
+            extent=(0.0, max(len(power), 1) * self._sound.column_s, 0, BANDS),
+        )
+        ticks = [f for f in TICKS_HZ if f <= opening.rate / 2]
+        axes.set_yticks(
+            [self._spectrum.band_of(f) for f in ticks],
+            [f"{f // 1000} kHz" if f >= 1000 else f"{f} Hz" for f in ticks],
+        )
+        axes.set_xlim(0.0, end)
+        axes.tick_params(labelsize=8)
+
+    def _draw_tags(self, axes: Any, opening: Opening, rows: list[str], end: float) -> None:
+        scores = self._scores.peak()
+        times = (np.arange(len(scores)) + 0.5) * self._scores.column_s
+        for y, label in enumerate(rows):
+            colour = COLOURS[y % len(COLOURS)]
+            base = len(rows) - 1 - y
+            heard = np.flatnonzero(self._scores.used())
+            curve = scores[heard, opening.labels.index(label)]
+            axes.fill_between(
+                times[heard], base, base + 0.86 * curve, color=colour, alpha=0.16, linewidth=0
+            )
+            for name, start, stop, peak in self._tags:
+                if name == label:
+                    # an event decided at the very end has no length, and is seen all the same
+                    width = max(stop - start, end * 0.002)
+                    axes.broken_barh([(start, width)], (base + 0.08, 0.6), color=colour)
+                    axes.text(
+                        start + width + end * 0.003,
+                        base + 0.36,
+                        f"{peak:.2f}",
+                        fontsize=7,
+                        va="center",
+                        color=colour,
+                        clip_on=True,
+                    )
+        axes.set_yticks([len(rows) - 1 - y + 0.38 for y in range(len(rows))], rows, fontsize=9)
+        axes.set_ylim(-0.1, max(len(rows), 1))
+        axes.set_xlabel("seconds" + (f"   ({self._more} more tags)" if self._more else ""))
+        axes.grid(axis="x", color="#dddddd", linewidth=0.6)
+        axes.set_axisbelow(True)
+        axes.tick_params(labelsize=8)
+        for side in ("top", "right", "left"):
+            axes.spines[side].set_visible(False)
+
+    def _shown(self, opening: Opening) -> list[str]:
+        """Labels that have a row: those with tags, in the model's order; else the best scores."""
+        count = dict.fromkeys(opening.labels, 0)
+        for label, *_ in self._tags:
+            count[label] += 1
+        often = sorted(count, key=lambda label: -count[label])
+        tagged = [label for label in often[:ROWS] if count[label]]
+        if not tagged:
+            best = np.argsort(-self._scores.peak().max(axis=0, initial=0.0), kind="stable")
+            tagged = [opening.labels[i] for i in best[:5]]
+        return [label for label in opening.labels if label in tagged]
+
+
+class _Columns:
+    """Rows of numbers over time in a bounded table.
+
+    Args:
+        width: numbers in a row.
+    """
+
+    def __init__(self, width: int) -> None:
+        self.column_s = FIRST_COLUMN_S
+        self._sum = np.zeros((COLUMNS, width), np.float32)
+        self._peak = np.zeros((COLUMNS, width), np.float32)
+        self._count = np.zeros(COLUMNS, np.float32)
+        self._length = 0
+
+    def add(self, t: float, row: Array) -> None:
+        """Take a row of time `t`, seconds."""
+        while int(t / self.column_s) >= COLUMNS:
+            self._halve()
+        i = int(t / self.column_s)
+        self._sum[i] += row
+        np.maximum(self._peak[i], row, out=self._peak[i])
+        self._count[i] += 1
+        self._length = max(self._length, i + 1)
+
+    def mean(self) -> Array:
+        """Mean of each column, float32 [columns, width]; zeros where nothing came."""
+        count = np.maximum(self._count[: self._length, None], 1)
+        mean: Array = self._sum[: self._length] / count
+        return mean
+
+    def peak(self) -> Array:
+        """Largest of each column, float32 [columns, width]."""
+        return self._peak[: self._length]
+
+    def used(self) -> NDArray[np.bool_]:
+        """Columns that something came into, bool [columns]."""
+        return np.asarray(self._count[: self._length] > 0)
+
+    def _halve(self) -> None:
+        half = COLUMNS // 2
+        self._sum[:half] = self._sum[0::2] + self._sum[1::2]
+        self._peak[:half] = np.maximum(self._peak[0::2], self._peak[1::2])
+        self._count[:half] = self._count[0::2] + self._count[1::2]
+        for table in (self._sum, self._peak, self._count):
+            table[half:] = 0
+        self._length = -(-self._length // 2)
+        self.column_s *= 2
+
+
+class _Spectrum:
+    """Power in bands of equal width on the mel scale, for the eye: no model sees it.
+
+    Args:
+        rate: Hz of the sound.
+    """
+
+    def __init__(self, rate: int) -> None:
+        self._rate = rate
+        self._frame = 1 << max(5, round(np.log2(rate * 0.03)))
+        self._hop = max(1, round(rate * FIRST_COLUMN_S))
+        self._window = np.hanning(self._frame).astype(np.float32)
+        self._kept = np.zeros(0, np.float32)
+        self._top = _mel(rate / 2)
+        bins = np.fft.rfftfreq(self._frame, 1 / rate)
+        # bands between two bins take the power of the nearest
+        centres = 700.0 * (
+            10.0 ** ((np.arange(BANDS) + 0.5) * self._top / BANDS / 2595.0) - 1.0
+        )
+        self._nearest = np.abs(bins[:, None] - centres).argmin(axis=0)
+        band = np.minimum((_mel(bins) * BANDS / self._top).astype(int), BANDS - 1)
+        self._starts = np.flatnonzero(np.diff(band, prepend=-1))
+        self._bands = band[self._starts]
+        self._counts = np.diff(np.append(self._starts, len(bins)))
+
+    def band_of(self, hz: float) -> float:
+        """Where a frequency is on the axis, 0 to BANDS."""
+        return float(_mel(hz) * BANDS / self._top)
+
+    def frames(self, reading: Reading) -> list[tuple[float, Array]]:
+        """Frames that a reading's sound completes: time in seconds and power, float32 [BANDS]."""
+        end = reading.t
+        audio = np.concatenate([self._kept, reading.audio])
+        out = []
+        at = 0
+        while at + self._frame <= len(audio):
+            spectrum = np.fft.rfft(audio[at : at + self._frame] * self._window)
+            power = (spectrum.real**2 + spectrum.imag**2).astype(np.float32)
+            bands = power[self._nearest]
+            bands[self._bands] = np.add.reduceat(power, self._starts) / self._counts
+            middle = end - (len(audio) - at - self._frame / 2) / self._rate
+            out.append((max(0.0, middle), bands))
+            at += self._hop
+        self._kept = audio[at:]
+        return out
+
+
+def _mel(hz: Any) -> Any:
+    return 2595.0 * np.log10(1.0 + np.asarray(hz) / 700.0)

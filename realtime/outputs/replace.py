@@ -1,0 +1,79 @@
+"""Writing a result file so that it is whole or absent: a temporary file beside it, then a move.
+
+What the user had under that name stays until the new file is complete, and stays for good if
+the run fails or the disk is full.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+from pathlib import Path
+
+from realtime.errors import OutputError
+
+
+class Replacement:
+    """A file that takes its name when it is complete.
+
+    A path that exists and is no regular file (a pipe, /dev/stdout) is written to directly:
+    moving a file over it would destroy it. A symbolic link is followed.
+
+    Args:
+        path: the file to write.
+
+    Raises:
+        OutputError: the folder does not exist or cannot be written.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        self._target = self.path.resolve()
+        if self._target.is_dir():
+            raise OutputError(f"{path} is a folder", "name a file")
+        self._direct = self._target.exists() and not self._target.is_file()
+        if self._direct:
+            self.temporary = self._target
+            return
+        try:
+            number, name = tempfile.mkstemp(
+                prefix=f".{self._target.name}.", suffix=".part", dir=self._target.parent
+            )
+            os.close(number)
+        except OSError as e:
+            raise fault(self.path, e) from e
+        self.temporary = Path(name)
+
+    def commit(self) -> None:
+        """Give the file its name, with the permissions that a new file gets here.
+
+        Raises:
+            OutputError: it cannot be moved.
+        """
+        if self._direct:
+            return
+        try:
+            if self._target.exists():
+                mode = self._target.stat().st_mode & 0o7777
+            else:
+                mask = os.umask(0)
+                os.umask(mask)
+                mode = 0o666 & ~mask
+            self.temporary.chmod(mode)
+            self.temporary.replace(self._target)
+        except OSError as e:
+            self.discard()
+            raise fault(self.path, e) from e
+
+    def discard(self) -> None:
+        """Leave nothing behind."""
+        if not self._direct:
+            with contextlib.suppress(OSError):
+                self.temporary.unlink()
+
+
+def fault(path: Path, e: OSError) -> OutputError:
+    """An OSError as ours."""
+    hint = "free some space" if e.errno == 28 else "choose another place"
+    return OutputError(f"{path} cannot be written: {e.strerror or e}", hint)

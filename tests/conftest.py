@@ -1,0 +1,281 @@
+"""Fixtures of all rooms: scripted sound, a runner that returns given scores, an output that
+remembers, and small models whose scores follow the energy of bands, so that tests can assert real
+behaviour on real signals.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import pytest
+
+from realtime.card import Card, Decision, InputSpec, StateSpec
+from realtime.features import FeatureSpec, mel_table
+from realtime.outputs import Event, Opening, Reading
+from realtime.sources import Block, DeviceChange
+
+RATE = 16_000
+BAND_LABELS = ("low", "middle", "high")
+BAND_HZ = (400.0, 1500.0, 5000.0)  # a tone in each label's band
+BAND_EDGES_HZ = (0.0, 800.0, 2500.0, 8000.0)
+
+BAND_SPEC = FeatureSpec(kind="mel", rate=RATE, frame=400, hop=160, fft=512, mels=32, log_floor=1e-6)
+
+
+def band_card(**changes: Any) -> Card:
+    """The card of `band_model`: half-second windows, five decisions a second."""
+    card = Card(
+        format=1,
+        name="bands",
+        task="tag",
+        input=InputSpec(kind="features", features=BAND_SPEC, layout="bctf"),
+        rate=RATE,
+        window_s=0.5,
+        hop_s=0.1,
+        labels=BAND_LABELS,
+        thresholds={"default": 0.5},
+        scores="logit",
+        decision=Decision(hysteresis=0.2),
+        licence="CC0-1.0",
+    )
+    return msgspec.structs.replace(card, **changes)
+
+
+def band_weights(card: Card) -> tuple[np.ndarray, np.ndarray]:
+    """Weights [frames * width, labels] and bias: mean log energy of each label's bands, over -5.
+
+    A tone of amplitude 0.3 has about 4 to 7 there, silence -13.8 (the floor).
+    """
+    frames, width = card.window_frames, BAND_SPEC.width
+    centres = mel_table(BAND_SPEC).argmax(axis=0) * RATE / BAND_SPEC.fft
+    which = np.searchsorted(BAND_EDGES_HZ, centres, side="right") - 1
+    weights = np.zeros((frames, width, len(card.labels)), np.float32)
+    for band in range(len(BAND_LABELS)):
+        inside = which == min(band, 2)
+        weights[:, inside, band] = 1.0 / (frames * inside.sum())
+    return weights.reshape(frames * width, -1), np.full(len(card.labels), 5.0, np.float32)
+
+
+class ScriptedSource:
+    """Blocks and device changes from a list, or one array cut into blocks."""
+
+    def __init__(
+        self,
+        sound: np.ndarray | Sequence[Block | DeviceChange],
+        rate: int = RATE,
+        *,
+        block: int = 800,
+        live: bool = False,
+        name: str = "scripted",
+        fault: Exception | None = None,
+    ) -> None:
+        self.name, self.rate, self.live = name, rate, live
+        self.fault = fault
+        self.closed = False
+        if isinstance(sound, np.ndarray):
+            sound = sound.astype(np.float32)
+            if sound.ndim == 1:
+                sound = sound[:, None]
+            self.script: list[Block | DeviceChange] = [
+                Block(audio=sound[at : at + block], position=at)
+                for at in range(0, len(sound), block)
+            ]
+        else:
+            self.script = list(sound)
+        first = next((b for b in self.script if isinstance(b, Block)), None)
+        self.channels = first.audio.shape[1] if first is not None else 1
+
+    def blocks(self) -> Iterator[Block | DeviceChange]:
+        for block in self.script:
+            if self.closed:
+                return
+            yield block
+        if self.fault is not None:
+            raise self.fault
+
+    def close(self) -> None:
+        self.closed = True
+
+
+class GivenScores:
+    """A runner that returns rows of given scores, the last one for ever; remembers windows."""
+
+    runtime = "given"
+
+    def __init__(self, card: Card, rows: Sequence[Sequence[float]]) -> None:
+        self.card = card
+        self.rows = np.asarray(rows, np.float32)
+        self.windows: list[np.ndarray] = []
+        self.resets = 0
+
+    def run(self, window: np.ndarray) -> np.ndarray:
+        self.windows.append(window.copy())
+        return self.rows[min(len(self.windows), len(self.rows)) - 1]
+
+    def reset(self) -> None:
+        self.resets += 1
+
+
+class Remembers:
+    """An output that keeps everything."""
+
+    def __init__(self) -> None:
+        self.openings: list[Opening] = []
+        self.readings: list[Reading] = []
+        self.events: list[Event] = []
+        self.ends: list[float] = []
+        self.closed: list[bool] = []
+
+    def open(self, opening: Opening) -> None:
+        self.openings.append(opening)
+
+    def reading(self, reading: Reading) -> None:
+        self.readings.append(reading)
+
+    def event(self, event: Event) -> None:
+        self.events.append(event)
+
+    def end(self, t: float) -> None:
+        self.ends.append(t)
+
+    def close(self, complete: bool) -> None:
+        self.closed.append(complete)
+
+
+def tones(*parts: tuple[str, float], rate: int = RATE, level: float = 0.3) -> np.ndarray:
+    """Sound from (label or "", seconds) parts: tones in labels' bands over faint noise."""
+    out = []
+    for label, seconds in parts:
+        t = np.arange(round(seconds * rate)) / rate
+        hz = BAND_HZ[BAND_LABELS.index(label)] if label else 0.0
+        out.append(level * np.sin(2 * np.pi * hz * t) if label else np.zeros(len(t)))
+    sound = np.concatenate(out)
+    noise = np.random.default_rng(1).normal(0, 1e-4, len(sound))
+    return (sound + noise).astype(np.float32)
+
+
+def write_onnx(
+    path: Path,
+    card: Card | None,
+    *,
+    weights: np.ndarray | None = None,
+    bias: np.ndarray | None = None,
+    shape: Sequence[int | str] | None = None,
+    metadata: dict[str, str] | None = None,
+) -> Path:
+    """A linear model over the flattened window as ONNX, with its card inside."""
+    onnx = pytest.importorskip("onnx", reason="making models needs onnx")
+    from onnx import TensorProto, helper, numpy_helper
+
+    shown = card or band_card()
+    if weights is None or bias is None:
+        weights, bias = band_weights(shown)
+    if shape is None:
+        shape = [1, 1, shown.window_frames, BAND_SPEC.width]
+    graph = helper.make_graph(
+        [
+            helper.make_node("Flatten", ["sound"], ["flat"], axis=1),
+            helper.make_node("Gemm", ["flat", "w", "b"], ["scores"]),
+        ],
+        "bands",
+        [helper.make_tensor_value_info("sound", TensorProto.FLOAT, list(shape))],
+        [helper.make_tensor_value_info("scores", TensorProto.FLOAT, [1, weights.shape[1]])],
+        [numpy_helper.from_array(weights, "w"), numpy_helper.from_array(bias, "b")],
+    )
+    return _save(onnx, graph, path, card, metadata)
+
+
+def write_stateful_onnx(path: Path, card: Card) -> Path:
+    """score = sigmoid-less running sum: state' = state + mean(sound); one label."""
+    onnx = pytest.importorskip("onnx", reason="making models needs onnx")
+    from onnx import TensorProto, helper
+
+    frames, width = card.window_frames, BAND_SPEC.width
+    graph = helper.make_graph(
+        [
+            helper.make_node("ReduceMean", ["sound"], ["mean"], keepdims=0),
+            helper.make_node("Add", ["sum", "mean"], ["next"]),
+            helper.make_node("Identity", ["next"], ["scores"]),
+        ],
+        "sums",
+        [
+            helper.make_tensor_value_info("sound", TensorProto.FLOAT, [1, 1, frames, width]),
+            helper.make_tensor_value_info("sum", TensorProto.FLOAT, [1]),
+        ],
+        [
+            helper.make_tensor_value_info("scores", TensorProto.FLOAT, [1]),
+            helper.make_tensor_value_info("next", TensorProto.FLOAT, [1]),
+        ],
+    )
+    return _save(onnx, graph, path, card, None)
+
+
+def sum_card(**changes: Any) -> Card:
+    """The card of `write_stateful_onnx`."""
+    return band_card(
+        **{
+            "labels": ("sum",),
+            "scores": "sigmoid",
+            "window_s": 0.02,
+            "hop_s": 0.02,
+            "states": (StateSpec(name="sum", shape=(1,)),),
+            **changes,
+        }
+    )
+
+
+def _save(
+    onnx: Any, graph: Any, path: Path, card: Card | None, metadata: dict[str, str] | None
+) -> Path:
+    model = onnx.helper.make_model(
+        graph, opset_imports=[onnx.helper.make_opsetid("", 17)], ir_version=9
+    )
+    found = dict(metadata or {})
+    if card is not None:
+        found["rt.card"] = card.to_json()
+    onnx.helper.set_model_props(model, found)
+    path.write_bytes(model.SerializeToString())
+    return path
+
+
+class Kit:
+    """What tests make things with; the fixture `kit`."""
+
+    band_card = staticmethod(band_card)
+    sum_card = staticmethod(sum_card)
+    band_weights = staticmethod(band_weights)
+    tones = staticmethod(tones)
+    write_onnx = staticmethod(write_onnx)
+    write_stateful_onnx = staticmethod(write_stateful_onnx)
+    Source = ScriptedSource
+    Given = GivenScores
+    Remembers = Remembers
+    labels = BAND_LABELS
+    rate = RATE
+
+
+@pytest.fixture(scope="session")
+def kit() -> type[Kit]:
+    """Builders of cards, models, sounds and stand-ins."""
+    return Kit
+
+
+@pytest.fixture(scope="session")
+def band_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An ONNX model that names tones: low, middle, high."""
+    return write_onnx(tmp_path_factory.mktemp("models") / "bands.onnx", band_card())
+
+
+@pytest.fixture
+def write_wav(tmp_path: Path) -> Callable[..., Path]:
+    """Write a sound file into the test's folder."""
+    soundfile = pytest.importorskip("soundfile")
+
+    def write(name: str, sound: np.ndarray, rate: int = RATE, **kwargs: Any) -> Path:
+        path = tmp_path / name
+        soundfile.write(path, sound, rate, **kwargs)
+        return path
+
+    return write
