@@ -1,0 +1,137 @@
+"""`rt-eval stream`: a model as people use it, on a long recording with a truth: recall, wrong words, false alarms
+an hour, and the delay from a word's end to its event. The engine is the live one; only the source is a file.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from realtime.engine import Engine
+from realtime.errors import UsageError
+from realtime.outputs import Event, Opening, Reading, Start
+from realtime.sources import open_source
+from train.judge_tag import Scorer
+from train.metrics import poisson_upper, quantiles, wilson
+from train.scenes import Truth
+
+EARLY_S = 0.1  # an event may come this much before the word's first audible sample
+LATE_S = 1.0  # and this much after its last one
+
+
+class Hits(msgspec.Struct):
+    """Starts matched to a truth."""
+
+    matched: dict[int, float]
+    """index of the word: delay from its end, seconds"""
+    wrong: int
+    """starts of another target label during a word"""
+    false: list[Start]
+    """starts with no target word near, and second starts for one word"""
+
+
+class Collector:
+    """An output that keeps the starts."""
+
+    def __init__(self) -> None:
+        self.starts: list[Start] = []
+        self.seconds = 0.0
+
+    def open(self, opening: Opening) -> None:
+        """Nothing to prepare."""
+
+    def reading(self, reading: Reading) -> None:
+        """Scores are not kept."""
+
+    def event(self, event: Event) -> None:
+        """Keep starts."""
+        if isinstance(event, Start):
+            self.starts.append(event)
+
+    def end(self, t: float) -> None:
+        """Length of the input."""
+        self.seconds = t
+
+    def close(self, complete: bool) -> None:
+        """Nothing to close."""
+
+
+def match(starts: Sequence[Start], truth: Sequence[Truth]) -> Hits:
+    """Assign starts to words: each start to the first free word of its label in whose time it falls."""
+    hits = Hits({}, 0, [])
+    for s in starts:
+        near = [i for i, w in enumerate(truth) if w.start_s - EARLY_S <= s.t <= w.end_s + LATE_S]
+        same = [i for i in near if truth[i].label == s.label and i not in hits.matched]
+        if same:
+            hits.matched[same[0]] = s.t - truth[same[0]].end_s
+        elif any(truth[i].label != s.label for i in near):
+            hits.wrong += 1
+        else:
+            hits.false.append(s)
+    return hits
+
+
+def figures(hits: Hits, truth: Sequence[Truth], seconds: float) -> dict[str, Any]:
+    """The figures of `rt-eval stream --json`."""
+    hours = seconds / 3600
+    labels = sorted({w.label for w in truth})
+    delay = quantiles(list(hits.matched.values()))
+    return {
+        "hours": hours,
+        "words": len(truth),
+        "recall": len(hits.matched) / max(1, len(truth)),
+        "recall_95": wilson(len(hits.matched), len(truth)),
+        "wrong_words": hits.wrong,
+        "false_alarms": len(hits.false),
+        "false_alarms_per_hour": len(hits.false) / hours if hours else 0.0,
+        "false_alarms_per_hour_bound_95": poisson_upper(len(hits.false)) / hours if hours else 0.0,
+        "delay_s": {"median": delay[0], "p95": delay[1]},
+        "per_label": {
+            name: {
+                "n": sum(w.label == name for w in truth),
+                "recall": sum(truth[i].label == name for i in hits.matched)
+                / max(1, sum(w.label == name for w in truth)),
+                "false_alarms": sum(s.label == name for s in hits.false),
+            }
+            for name in labels
+        },
+    }
+
+
+def judge_stream(
+    scorer: Scorer, audio: Path, truth: Sequence[Truth], thresholds: dict[str, float] | None = None
+) -> dict[str, Any]:
+    """Run a recording through the engine and compare its events with the truth."""
+    collector = Collector()
+    engine = Engine(scorer, [collector], thresholds=thresholds)  # type: ignore[arg-type]
+    report = engine.run(open_source(str(audio)))
+    out = figures(match(collector.starts, truth), truth, collector.seconds)
+    out["model"] = scorer.card.name
+    out["real_time_factor"] = report.busy_s / max(report.seconds, 1e-9)
+    return out
+
+
+def read_truth(path: Path, labels: Sequence[str], background: Sequence[str]) -> list[Truth]:
+    """A truth file: CSV `start_s,end_s,label`; background labels are left out.
+
+    Raises:
+        UsageError: not readable, another header, or a label that the model lacks.
+    """
+    try:
+        with path.open(newline="") as f:
+            reader = csv.DictReader(f)
+            if tuple(reader.fieldnames or ())[:3] != Truth.__struct_fields__:
+                raise UsageError(f"{path}: the header is not start_s,end_s,label", "see docs/commands.md")
+            rows = [Truth(float(r["start_s"]), float(r["end_s"]), r["label"]) for r in reader]
+    except OSError as e:
+        raise UsageError(f"{path}: {e.strerror}", "give the CSV of the words") from e
+    except (ValueError, TypeError) as e:
+        raise UsageError(f"{path}: {e}", "start_s and end_s are seconds") from e
+    stray = sorted({r.label for r in rows} - set(labels))
+    if stray:
+        raise UsageError(f"{path}: the model has no label {', '.join(stray)}", f"it has {', '.join(labels)}")
+    return [r for r in rows if r.label not in background]
