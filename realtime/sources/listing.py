@@ -55,7 +55,7 @@ def pick(devices: Sequence[InputDevice], wanted: str | int | None) -> InputDevic
         raise DeviceNotFound(
             f"device {wanted!r} could be any of {these}", "give the index or more of the name"
         )
-    near = _nearest(query, [d.name for d in devices])
+    near = query and _nearest(query, [d.name for d in devices])
     if near:
         raise DeviceNotFound(f"no device {wanted!r}", f"did you mean {near!r}?")
     raise DeviceNotFound(

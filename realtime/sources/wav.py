@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import soundfile
 
 from realtime.errors import AudioError, FormatError
 from realtime.sources import Block
@@ -96,8 +97,6 @@ class WavSource:
 
     def _read(self, position: int) -> tuple[np.ndarray, Exception | None]:
         """Up to one block, float32 [samples, channels], and what stopped the decoder."""
-        import soundfile
-
         out = np.empty((self._size, self.channels), np.float32)
         try:
             return self._file.read(out=out), None
@@ -128,10 +127,20 @@ class WavSource:
             )
 
 
+class _Forwards(soundfile.SoundFile):  # type: ignore[misc]  # soundfile has no types
+    """A sound file that is only read forwards.
+
+    `SoundFile.read` seeks to where it already is after each read. An MP3 decoder starts anew at
+    a seek, without the frames before, so every block would begin with a disturbance.
+    """
+
+    def seekable(self) -> bool:
+        """No, so there is nothing to seek for."""
+        return False
+
+
 def _open(path: str) -> Any:
     """A `soundfile.SoundFile`, or the reason why not."""
-    import soundfile
-
     where = Path(path)
     try:
         if where.is_dir():
@@ -150,7 +159,7 @@ def _open(path: str) -> Any:
             f"{path}: is empty (0 bytes)", "was the recording or the copy finished?"
         )
     try:
-        return soundfile.SoundFile(path)
+        return _Forwards(path)
     except (soundfile.SoundFileError, TypeError) as e:
         kind = "is text, not sound" if _is_text(head) else f"is no sound file: {_reason(e)}"
         raise FormatError(
