@@ -3,6 +3,7 @@ remembers, and small models whose scores follow the energy of bands, so that tes
 behaviour on real signals.
 """
 
+import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,6 @@ from realtime.sources import Block, DeviceChange
 RATE = 16_000
 BAND_LABELS = ("low", "middle", "high")
 BAND_HZ = (400.0, 1500.0, 5000.0)  # a tone in each label's band
-BAND_EDGES_HZ = (0.0, 800.0, 2500.0, 8000.0)
 
 BAND_SPEC = FeatureSpec(kind="mel", rate=RATE, frame=400, hop=160, fft=512, mels=32, log_floor=1e-6)
 
@@ -44,18 +44,18 @@ def band_card(**changes: Any) -> Card:
 
 
 def band_weights(card: Card) -> tuple[np.ndarray, np.ndarray]:
-    """Weights [frames * width, labels] and bias: mean log energy of each label's bands, over -5.
+    """Weights [frames * width, labels] and bias: mean log energy of the two bands at a tone, + 2.
 
-    A tone of amplitude 0.3 has about 4 to 7 there, silence -13.8 (the floor).
+    A tone of amplitude 0.3 has about 6 there, the faint noise of `tones` -11, silence -13.8. So a
+    score passes 0.5 when somewhat more than half of the window holds the tone.
     """
     frames, width = card.window_frames, BAND_SPEC.width
     centres = mel_table(BAND_SPEC).argmax(axis=0) * RATE / BAND_SPEC.fft
-    which = np.searchsorted(BAND_EDGES_HZ, centres, side="right") - 1
     weights = np.zeros((frames, width, len(card.labels)), np.float32)
-    for band in range(len(BAND_LABELS)):
-        inside = which == min(band, 2)
-        weights[:, inside, band] = 1.0 / (frames * inside.sum())
-    return weights.reshape(frames * width, -1), np.full(len(card.labels), 5.0, np.float32)
+    for label, hz in enumerate(BAND_HZ):
+        nearest = np.argsort(np.abs(centres - hz))[:2]
+        weights[:, nearest, label] = 1.0 / (frames * 2)
+    return weights.reshape(frames * width, -1), np.full(len(card.labels), 2.0, np.float32)
 
 
 class ScriptedSource:
@@ -226,6 +226,70 @@ def sum_card(**changes: Any) -> Card:
     )
 
 
+def write_tflite(
+    path: Path, card: Card | None, *, integer: bool = False, beside: Card | None = None
+) -> Path:
+    """The model of `band_model` as TFLite: one fully connected layer, float or int8 throughout."""
+    pytest.importorskip("ai_edge_litert", reason="making TFLite models needs ai-edge-litert")
+    pytest.importorskip("flatbuffers", reason="making TFLite models needs flatbuffers")
+    import flatbuffers
+    from ai_edge_litert import schema_py_generated as tfl
+
+    shown = card or beside or band_card()
+    weights, bias = band_weights(shown)
+    rows = weights.T.copy()  # [labels, frames * width]
+
+    def tensor(name: str, shape: Sequence[int], buffer: int, kind: int, scale: float, zero: int):
+        t = tfl.TensorT()
+        t.name, t.shape, t.buffer, t.type = name.encode(), list(shape), buffer, kind
+        if scale:
+            t.quantization = tfl.QuantizationParametersT()
+            t.quantization.scale, t.quantization.zeroPoint = [scale], [zero]
+        return t
+
+    whole = [1, 1, shown.window_frames, BAND_SPEC.width]
+    if integer:
+        byte, word = tfl.TensorType.INT8, tfl.TensorType.INT32
+        scale_w = float(np.abs(rows).max()) / 127
+        data = [
+            np.rint(rows / scale_w).astype(np.int8).tobytes(),
+            np.rint(bias / (0.1 * scale_w)).astype(np.int32).tobytes(),
+        ]
+        kinds = [(byte, 0.1, 0), (byte, scale_w, 0), (word, 0.1 * scale_w, 0), (byte, 0.12, 10)]
+    else:
+        data = [rows.tobytes(), bias.tobytes()]
+        kinds = [(tfl.TensorType.FLOAT32, 0.0, 0)] * 4
+    graph = tfl.SubGraphT()
+    named = [("sound", whole, 0), ("w", rows.shape, 1), ("b", bias.shape, 2)]
+    named.append(("scores", [1, len(bias)], 0))
+    graph.tensors = [tensor(*n, *k) for n, k in zip(named, kinds, strict=True)]
+    graph.inputs, graph.outputs = [0], [3]
+    operator = tfl.OperatorT()
+    operator.opcodeIndex, operator.inputs, operator.outputs = 0, [0, 1, 2], [3]
+    operator.builtinOptionsType = tfl.BuiltinOptions.FullyConnectedOptions
+    operator.builtinOptions = tfl.FullyConnectedOptionsT()
+    graph.operators = [operator]
+    code = tfl.OperatorCodeT()
+    code.builtinCode = code.deprecatedBuiltinCode = tfl.BuiltinOperator.FULLY_CONNECTED
+    code.version = 4 if integer else 1
+    model = tfl.ModelT()
+    model.version, model.subgraphs, model.operatorCodes = 3, [graph], [code]
+    model.buffers = []
+    for content in [b"", *data]:
+        buffer = tfl.BufferT()
+        buffer.data = np.frombuffer(content, np.uint8) if content else None
+        model.buffers.append(buffer)
+    builder = flatbuffers.Builder(1024)
+    builder.Finish(model.Pack(builder), b"TFL3")
+    path.write_bytes(bytes(builder.Output()))
+    if card is not None:
+        with zipfile.ZipFile(path, "a") as archive:
+            archive.writestr("rt.card.json", card.to_json())
+    if beside is not None:
+        path.with_name(path.name + ".card.json").write_text(beside.to_json())
+    return path
+
+
 def _save(
     onnx: Any, graph: Any, path: Path, card: Card | None, metadata: dict[str, str] | None
 ) -> Path:
@@ -249,6 +313,7 @@ class Kit:
     tones = staticmethod(tones)
     write_onnx = staticmethod(write_onnx)
     write_stateful_onnx = staticmethod(write_stateful_onnx)
+    write_tflite = staticmethod(write_tflite)
     Source = ScriptedSource
     Given = GivenScores
     Remembers = Remembers

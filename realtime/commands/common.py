@@ -111,7 +111,7 @@ def start_logging(verbose: int) -> None:
 
 @contextlib.contextmanager
 def interrupts(stop: Callable[[], None]) -> Iterator[Callable[[], bool]]:
-    """Within, the first Ctrl-C or SIGTERM calls `stop`; the second one ends the program at once.
+    """Within, the first Ctrl-C or SIGTERM calls `stop`; the second ends the program at once.
 
     Yields:
         A function that says whether one came.

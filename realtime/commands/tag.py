@@ -141,7 +141,7 @@ def tag(args: argparse.Namespace) -> int:
 def run_all(
     engine: Engine, inputs: Sequence[str | None], settings: Settings
 ) -> tuple[int, bool]:
-    """Run the inputs in turn; a bad one among several does not keep the others from being heard.
+    """Run the inputs in turn; a bad one among several does not keep the others unheard.
 
     Returns:
         The exit status, and whether there is a result worth keeping.
@@ -173,7 +173,7 @@ def open_input(name: str | None, settings: Settings) -> Source:
     from realtime.sources import open_source
 
     values = settings.values
-    # a device in a settings file is for when no INPUT is given; on the command line it is a clash
+    # a device in a settings file is for runs without INPUT; on the command line it is a clash
     explicit = settings.origins.get("device") == "--device"
     return open_source(
         name,

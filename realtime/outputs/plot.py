@@ -188,7 +188,7 @@ class Plot:
             axes.spines[side].set_visible(False)
 
     def _shown(self, opening: Opening) -> list[str]:
-        """Labels that have a row: those with tags, in the model's order; else the best scores."""
+        """Labels that have a row, in the model's order: those with tags, else the best."""
         count = dict.fromkeys(opening.labels, 0)
         for label, *_ in self._tags:
             count[label] += 1
@@ -227,7 +227,7 @@ class _Columns:
     def mean(self) -> Array:
         """Mean of each column, float32 [columns, width]; zeros where nothing came."""
         count = np.maximum(self._count[: self._length, None], 1)
-        mean: Array = self._sum[: self._length] / count
+        mean: Array = np.divide(self._sum[: self._length], count)
         return mean
 
     def peak(self) -> Array:
@@ -265,7 +265,7 @@ class _Spectrum:
         self._top = _mel(rate / 2)
         bins = np.fft.rfftfreq(self._frame, 1 / rate)
         # bands between two bins take the power of the nearest
-        centres = 700.0 * (
+        centres: NDArray[np.float64] = 700.0 * (
             10.0 ** ((np.arange(BANDS) + 0.5) * self._top / BANDS / 2595.0) - 1.0
         )
         self._nearest = np.abs(bins[:, None] - centres).argmin(axis=0)
@@ -279,7 +279,7 @@ class _Spectrum:
         return float(_mel(hz) * BANDS / self._top)
 
     def frames(self, reading: Reading) -> list[tuple[float, Array]]:
-        """Frames that a reading's sound completes: time in seconds and power, float32 [BANDS]."""
+        """Frames that a reading's sound completes: seconds, and power, float32 [BANDS]."""
         end = reading.t
         audio = np.concatenate([self._kept, reading.audio])
         out = []
