@@ -254,8 +254,7 @@ class Engine:
         lost = block.dropped or max(gap, 0)
         if lost:
             self._report.dropped += lost
-            start = block.position - lost if gap > 0 else self._expected
-            self._wait(start, Dropped(t=start / self._rate, frames=lost))
+            self._wait(block.position, Dropped(t=block.position / self._rate, frames=lost))
         if gap <= 0:
             return
         if gap <= self._window.seconds * self._rate and not self._fresh:
@@ -308,7 +307,7 @@ class Engine:
             self._report.bad_scores += 1
             scores = np.nan_to_num(scores, nan=0.0, posinf=0.0, neginf=0.0)
         changes = self.decider.update(scores, at)
-        self._release(at)
+        self._release(at - 1)  # what happens at this instant comes after this decision
         if shown:
             reading = Reading(
                 t=at / self.card.rate,

@@ -21,7 +21,9 @@ RATE = 16_000
 BAND_LABELS = ("low", "middle", "high")
 BAND_HZ = (400.0, 1500.0, 5000.0)  # a tone in each label's band
 
-BAND_SPEC = FeatureSpec(kind="mel", rate=RATE, frame=400, hop=160, fft=512, mels=32, log_floor=1e-6)
+BAND_SPEC = FeatureSpec(
+    kind="mel", rate=RATE, frame=400, hop=160, fft=512, mels=32, log_floor=1e-6
+)
 
 
 def band_card(**changes: Any) -> Card:
@@ -239,7 +241,9 @@ def write_tflite(
     weights, bias = band_weights(shown)
     rows = weights.T.copy()  # [labels, frames * width]
 
-    def tensor(name: str, shape: Sequence[int], buffer: int, kind: int, scale: float, zero: int):
+    def tensor(
+        name: str, shape: Sequence[int], buffer: int, kind: int, scale: float, zero: int
+    ):
         t = tfl.TensorT()
         t.name, t.shape, t.buffer, t.type = name.encode(), list(shape), buffer, kind
         if scale:

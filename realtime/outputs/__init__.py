@@ -40,7 +40,7 @@ class DeviceEvent(msgspec.Struct, frozen=True, tag="device", tag_field="event"):
 
 
 class Dropped(msgspec.Struct, frozen=True, tag="dropped", tag_field="event"):
-    """Samples were lost from `t` on (`frames` at the input's rate)."""
+    """Samples were lost directly before `t` (`frames` at the input's rate)."""
 
     t: float
     frames: int

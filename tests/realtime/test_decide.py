@@ -38,7 +38,10 @@ def test_start_and_stop_stand_at_the_windows_that_decide(kit):
 
 def test_hysteresis_keeps_an_event_open(kit):
     scores = [0.6, 0.45, 0.6, 0.41, 0.39]
-    assert times(run(kit, one(scores), Decision(hysteresis=0.1))[1]) == [("start", 1), ("stop", 5)]
+    assert times(run(kit, one(scores), Decision(hysteresis=0.1))[1]) == [
+        ("start", 1),
+        ("stop", 5),
+    ]
     assert len(run(kit, one(scores), Decision(hysteresis=0.0))[1]) == 4
 
 
@@ -176,7 +179,11 @@ scores = st.lists(st.tuples(*[st.floats(0, 1, width=32)] * 3), max_size=40)
 
 
 @settings(max_examples=150, deadline=None)
-@given(decision=decisions, rows=scores, hops=st.lists(st.integers(0, 4000), min_size=40, max_size=40))
+@given(
+    decision=decisions,
+    rows=scores,
+    hops=st.lists(st.integers(0, 4000), min_size=40, max_size=40),
+)
 def test_promises(kit, decision, rows, hops):
     card = kit.band_card(labels=("a", "b", "c"), decision=decision)
     decider = Decider(card)

@@ -111,7 +111,9 @@ def test_wrong_input_name_and_layout(kit, tmp_path, band_model):
     with pytest.raises(CardError, match=r"input\.name is x.*") as e:
         open_runner(band_model, card=named)
     assert "sound" in e.value.hint
-    turned = msgspec.structs.replace(card, input=msgspec.structs.replace(card.input, layout="btf"))
+    turned = msgspec.structs.replace(
+        card, input=msgspec.structs.replace(card.input, layout="btf")
+    )
     with pytest.raises(RunnerError, match=r"shape \[1, 1, 48, 32\] .*layout"):
         open_runner(band_model, card=turned)
 
@@ -205,7 +207,9 @@ def test_missing_backend_names_the_mend(kit, tmp_path, band_model, monkeypatch):
 )  # fmt: skip
 def test_layouts(kit, layout, shape):
     card = kit.band_card()
-    card = msgspec.structs.replace(card, input=msgspec.structs.replace(card.input, layout=layout))
+    card = msgspec.structs.replace(
+        card, input=msgspec.structs.replace(card.input, layout=layout)
+    )
     plan = Plan(card, "m")
     window = random_window(card)
     laid = plan.arrange(window)
