@@ -158,7 +158,7 @@ def read_file(path: Path) -> dict[str, Any]:
     except OSError as e:
         raise UsageError(f"{path}: {e.strerror}", "give a settings file with --config") from e
     except UnicodeDecodeError as e:
-        raise UsageError(f"{path}: {e}", "a settings file is UTF-8 text") from e
+        raise UsageError(f"{path}: is no UTF-8 text", "a settings file is TOML") from e
     except tomllib.TOMLDecodeError as e:
         raise UsageError(f"{path}: {e}", "a settings file is TOML") from e
     flat: dict[str, Any] = {}
@@ -322,7 +322,7 @@ def _known(key: str, origin: str) -> Any:
     if table == "thresholds":
         return float
     struct = DecideSettings if table == "decision" else EngineSettings
-    known = [n for n in _fields(struct) if n != "decision"]
+    known = _fields(struct)
     if table not in ("", "decision") or name not in known:
         prefix = f"{table}." if table else ""
         hint = nearest(name, known)

@@ -1,6 +1,6 @@
 """Fixtures of all rooms: scripted sound, a runner that returns given scores, an output that
-remembers, and small models whose scores follow the energy of bands, so that tests can assert real
-behaviour on real signals.
+remembers, and small models whose scores follow the energy of bands, so that tests can assert
+real behaviour on real signals.
 """
 
 import zipfile
@@ -46,10 +46,10 @@ def band_card(**changes: Any) -> Card:
 
 
 def band_weights(card: Card) -> tuple[np.ndarray, np.ndarray]:
-    """Weights [frames * width, labels] and bias: mean log energy of the two bands at a tone, + 2.
+    """Weights [frames * width, labels] and bias: mean log energy of two bands at a tone, + 2.
 
-    A tone of amplitude 0.3 has about 6 there, the faint noise of `tones` -11, silence -13.8. So a
-    score passes 0.5 when somewhat more than half of the window holds the tone.
+    A tone of amplitude 0.3 has about 6 there, the faint noise of `tones` -11, silence -13.8.
+    So a score passes 0.5 when somewhat more than half of the window holds the tone.
     """
     frames, width = card.window_frames, BAND_SPEC.width
     centres = mel_table(BAND_SPEC).argmax(axis=0) * RATE / BAND_SPEC.fft
@@ -231,7 +231,7 @@ def sum_card(**changes: Any) -> Card:
 def write_tflite(
     path: Path, card: Card | None, *, integer: bool = False, beside: Card | None = None
 ) -> Path:
-    """The model of `band_model` as TFLite: one fully connected layer, float or int8 throughout."""
+    """The model of `band_model` as TFLite: one fully connected layer, float or int8."""
     pytest.importorskip("ai_edge_litert", reason="making TFLite models needs ai-edge-litert")
     pytest.importorskip("flatbuffers", reason="making TFLite models needs flatbuffers")
     import flatbuffers

@@ -37,12 +37,10 @@ def guarded(main: Main) -> Callable[..., int]:
     @functools.wraps(main)
     def run(argv: Sequence[str] | None = None) -> int:
         args = sys.argv[1:] if argv is None else list(argv)
+        if sys.stdout is None:  # closed before we started, as by `>&-`
+            sys.stdout = open(os.devnull, "w")  # noqa: PTH123, SIM115  until the end
         try:
-            try:
-                status = main(args)
-            except SystemExit as e:  # argparse after --help and --version
-                status = e.code if isinstance(e.code, int) else 0
-            sys.stdout.flush()
+            status = _call(main, args)
         except BrokenPipeError:
             _abandon_stdout()
             return READER_GONE
@@ -67,9 +65,19 @@ def guarded(main: Main) -> Callable[..., int]:
     return run
 
 
+def _call(main: Main, args: Sequence[str]) -> int:
+    try:
+        status = main(args)
+    except SystemExit as e:  # argparse after --help and --version
+        status = e.code if isinstance(e.code, int) else 0
+    sys.stdout.flush()  # here, where a reader that has gone away is still an exception
+    return status
+
+
 def program_name() -> str:
     """The command's name, for messages."""
-    return os.path.basename(sys.argv[0]) or "rt-tag"  # noqa: PTH119  pathlib is not loaded yet
+    name = os.path.basename(sys.argv[0])  # noqa: PTH119  pathlib need not be loaded for --help
+    return name if name.startswith("rt-") else "rt-tag"
 
 
 class Parser(argparse.ArgumentParser):
@@ -93,6 +101,11 @@ class Parser(argparse.ArgumentParser):
             message = f"unknown option {word}"
         raise UsageError(message, hint)
 
+    def _print_message(self, message: str, file: Any = None) -> None:
+        """Argparse swallows a reader that has gone away; we say 141."""
+        if message:
+            (file or sys.stderr).write(message)
+
 
 def start_logging(verbose: int) -> None:
     """Log to stderr: warnings; with -v what is done; with -vv everything."""
@@ -106,7 +119,6 @@ def start_logging(verbose: int) -> None:
     root = logging.getLogger("rt")
     root.handlers[:] = [handler]
     root.setLevel(level)
-    root.propagate = False
 
 
 @contextlib.contextmanager

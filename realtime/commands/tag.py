@@ -83,7 +83,7 @@ def parser() -> argparse.ArgumentParser:
 @guarded
 def main(argv: Sequence[str]) -> int:
     """Run rt-tag; the exit status."""
-    args = parser().parse_args(argv)
+    args = parser().parse_intermixed_args(argv)
     start_logging(args.verbose)
     if args.list_devices:
         from realtime.commands.listing import print_devices

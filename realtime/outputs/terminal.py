@@ -141,7 +141,8 @@ class Terminal:
             return Text("")
         width = min(self._console.width, 100)
         cells = max(8, width - 34) if width >= NARROW else 8
-        head = Text(f"{opening.source}  ", style="bold", no_wrap=True, overflow="ellipsis")
+        head = _row("")
+        head.append(f"{opening.source}  ", style="bold")
         head.append(f"{opening.model}  {_clock(reading.t)}", style="dim")
         if self._dropped:
             head.append(f"  {self._dropped} samples dropped", style="red")
@@ -153,7 +154,7 @@ class Terminal:
             style = "green" if label in self._running else "cyan"
             if label in opening.background:
                 style = "bright_black"
-            line = Text(f"{label[:18]:<18} ", style="bold" if style == "green" else "")
+            line = _row(f"{label[:18]:<18} ", "bold" if style == "green" else "")
             line.append_text(
                 _bar(float(reading.scores[i]), float(opening.thresholds[i]), cells, style)
             )
@@ -162,19 +163,18 @@ class Terminal:
         lines.append(Text(""))
         shown = max(1, min(EVENTS, room - top))
         for event in list(self._recent)[-shown:]:
-            text = Text(_line(event), no_wrap=True, overflow="ellipsis")
+            text = _row(_line(event))
             text.stylize("green" if isinstance(event, Start) else "dim")
             lines.append(text)
         return Group(*lines)
 
     def _meter(self, level_db: float, cells: int) -> Text:
-        from rich.text import Text
 
         def part(db: float) -> float:
             return min(1.0, max(0.0, 1.0 - db / LEVEL_FLOOR_DB))
 
         style = "red" if level_db > -3 else "yellow" if level_db > -12 else "blue"
-        line = Text(f"{'level':<18} ")
+        line = _row(f"{'level':<18} ")
         line.append_text(_bar(part(level_db), part(self._peak_db), cells, style))
         shown = f"{level_db:.0f} dBFS" if level_db > -119 else "silence"
         return line.append(f" {shown}", style="dim")
@@ -187,6 +187,13 @@ class _Row:
         self.label = label
         self.start = self.stop = start
         self.peak = score
+
+
+def _row(text: str, style: str = "") -> Text:
+    """A line that is cut at the terminal's edge and never wraps."""
+    from rich.text import Text
+
+    return Text(no_wrap=True, overflow="ellipsis").append(text, style=style)
 
 
 def _bar(value: float, mark: float, cells: int, style: str) -> Text:

@@ -1,4 +1,4 @@
-"""The engine: what it hears, when it decides, and what it does where an input begins, breaks, ends."""
+"""The engine: what it hears, when it decides, what it does where an input begins or breaks."""
 
 import msgspec
 import numpy as np
@@ -199,7 +199,7 @@ def test_a_lost_device_stops_what_is_open_and_time_goes_on(kit, band_model, rate
 
 
 def test_events_come_in_the_order_of_audio_time(kit):
-    """A device that goes silent in the middle of a hop is told after the decisions before it."""
+    """A device that goes silent inside a hop is told after the decisions before it."""
     sound = np.zeros((1000, 1), np.float32)
     script = [
         Block(audio=sound, position=0),
@@ -248,7 +248,7 @@ def test_stateful_model_steps(kit, tmp_path):
     report, output = hear(kit, runner, kit.Source(np.zeros(16000)))
     np.testing.assert_allclose([r.t for r in output.readings], np.arange(1, 51) * 0.02)
     assert report.decisions == 50 + 25
-    with pytest.raises(UsageError, match="hop of 0.1"):
+    with pytest.raises(UsageError, match=r"hop of 0\.1"):
         Engine(runner, hop_s=0.1)
 
 
@@ -291,7 +291,7 @@ def test_hop_of_the_user(kit, band_model):
     runner = open_runner(band_model)
     _, output = hear(kit, runner, kit.Source(kit.tones(("low", 1.0))), hop_s=0.25)
     assert [round(r.t, 2) for r in output.readings] == [0.25, 0.5, 0.75, 1.0]
-    with pytest.raises(UsageError, match="hop of 0.9"):
+    with pytest.raises(UsageError, match=r"hop of 0\.9"):
         Engine(runner, hop_s=0.9)
 
 
