@@ -11,7 +11,9 @@ from torch import nn
 from models.dscnn import DSCNN, DSCNNConfig
 from realtime.errors import UsageError
 
-NETWORKS: dict[str, tuple[type[nn.Module], type[msgspec.Struct]]] = {"dscnn": (DSCNN, DSCNNConfig)}
+NETWORKS: dict[str, tuple[type[nn.Module], type[msgspec.Struct]]] = {
+    "dscnn": (DSCNN, DSCNNConfig)
+}
 
 
 def build(description: dict[str, Any], labels: int) -> nn.Module:

@@ -1,6 +1,7 @@
-"""Checkpoints: tensors (safetensors) with the model card and the network's description in the header.
+"""Checkpoints: tensors (safetensors), with card and network description in the header.
 
-Nothing is pickled and no Python path is named, so a checkpoint outlives any rename of this code.
+Nothing is pickled and no Python path is named, so a checkpoint outlives any rename of this
+code.
 """
 
 from __future__ import annotations
@@ -35,19 +36,29 @@ def save_checkpoint(
     Raises:
         OutputError: the file cannot be written.
     """
-    header = {"rt.card": card.to_json(), "rt.network": msgspec.json.encode(network).decode(), **extra}
+    header = {
+        "rt.card": card.to_json(),
+        "rt.network": msgspec.json.encode(network).decode(),
+        **extra,
+    }
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
         os.close(handle)
         try:
-            save_file({k: v.detach().cpu().contiguous() for k, v in tensors.items()}, temporary, header)
-            os.replace(temporary, path)
+            save_file(
+                {k: v.detach().cpu().contiguous() for k, v in tensors.items()},
+                temporary,
+                header,
+            )
+            Path(temporary).replace(path)
         except BaseException:
             Path(temporary).unlink(missing_ok=True)
             raise
     except (OSError, SafetensorError) as e:
-        raise OutputError(f"{path}: the checkpoint cannot be written: {e}", "free some space") from e
+        raise OutputError(
+            f"{path}: the checkpoint cannot be written: {e}", "free some space"
+        ) from e
 
 
 def load_tensors(path: Path, prefix: str = "") -> tuple[dict[str, Tensor], dict[str, str]]:
@@ -61,7 +72,9 @@ def load_tensors(path: Path, prefix: str = "") -> tuple[dict[str, Tensor], dict[
             names = [k for k in f.keys() if k.startswith(prefix)]  # noqa: SIM118 - no mapping
             return {k.removeprefix(prefix): f.get_tensor(k) for k in names}, f.metadata() or {}
     except (OSError, SafetensorError) as e:
-        raise ModelError(f"{path}: no checkpoint: {e}", "give a .safetensors file of rt-train") from e
+        raise ModelError(
+            f"{path}: no checkpoint: {e}", "give a .safetensors file of rt-train"
+        ) from e
 
 
 def load_model(path: Path) -> tuple[nn.Module, Card]:

@@ -1,8 +1,9 @@
-"""DS-CNN: depthwise-separable convolutions over a log-mel spectrogram, for keywords on the edge.
+"""DS-CNN: depthwise-separable convolutions over a log-mel spectrogram, for keywords.
 
-Zhang et al., "Hello Edge: Keyword Spotting on Microcontrollers" (2017) introduced the family; this form adds
-residual connections and a pyramid (halving time and frequency while the channels grow), which spends the
-multiplications where they buy most. ReLU and BatchNorm only: both fold into int8 convolutions without loss.
+Zhang et al., "Hello Edge: Keyword Spotting on Microcontrollers" (2017) introduced the family;
+this form adds residual connections and a pyramid (halving time and frequency while the
+channels grow), which spends the multiplications where they buy most. ReLU and BatchNorm only:
+both fold into int8 convolutions without loss.
 
     shape, input 98 x 40            parameters     MACs (one second)
     kws12:      stem 32, 64-128-256     ~300 K         ~33 M
@@ -35,7 +36,7 @@ class DSCNNConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
 
 
 class DSBlock(nn.Module):
-    """Depthwise then pointwise convolution, each with BatchNorm; a residual where the shape is kept."""
+    """Depthwise, then pointwise convolution; a residual where the shape is kept."""
 
     def __init__(self, inputs: int, outputs: int, stride: int, kernel: tuple[int, int]) -> None:
         super().__init__()

@@ -1,7 +1,9 @@
 """Augmentation of waveforms and features, batched in torch. Each function changes one thing.
 
-Everything random comes from the generator handed in, so a batch is a function of (recipe, seed, step).
-Sources: Park et al., "SpecAugment" (2019); Zhang et al., "mixup" (2018); Ko et al., "A study on data
+Everything random comes from the generator handed in, so a batch is a function of (recipe,
+seed, step).
+Sources: Park et al., "SpecAugment" (2019); Zhang et al., "mixup" (2018); Ko et al., "A study
+    on data
 augmentation of reverberant speech" (2017).
 """
 
@@ -19,7 +21,8 @@ def level_db(x: Tensor) -> Tensor:
     """Level of the loudest frames, dBFS [batch], for x [batch, samples]."""
     frames = x[:, : x.shape[1] // FRAME * FRAME].unflatten(1, (-1, FRAME)).square().mean(2)
     top = frames.topk(max(1, int(frames.shape[1] * ACTIVE)), dim=1).values.mean(1)
-    return 10.0 * top.clamp_min(1e-12).log10()
+    level: Tensor = 10.0 * top.clamp_min(1e-12).log10()
+    return level
 
 
 def uniform(g: Generator, rows: int, span: tuple[float, float]) -> Tensor:
@@ -38,7 +41,7 @@ def gain(x: Tensor, db: Tensor) -> Tensor:
 
 
 def add_at_ratio(x: Tensor, noise: Tensor, ratio_db: Tensor) -> Tensor:
-    """x + noise so that their levels differ by `ratio_db` [batch]."""
+    """Noise added to x so that their levels differ by `ratio_db` [batch]."""
     return x + gain(noise, level_db(x) - level_db(noise) - ratio_db)
 
 
@@ -46,7 +49,8 @@ def rooms(x: Tensor, responses: Tensor) -> Tensor:
     """Each row heard in a room. `responses` [batch, taps] begin with the direct sound."""
     size = x.shape[1] + responses.shape[1]
     spectrum = torch.fft.rfft(x, n=size) * torch.fft.rfft(responses, n=size)
-    return torch.fft.irfft(spectrum, n=size)[:, : x.shape[1]]
+    wet: Tensor = torch.fft.irfft(spectrum, n=size)[:, : x.shape[1]]
+    return wet
 
 
 def colour(features: Tensor, g: Generator, tilt_db: float, floor: float) -> Tensor:
@@ -59,7 +63,9 @@ def colour(features: Tensor, g: Generator, tilt_db: float, floor: float) -> Tens
     curve = uniform(g, batch, (-1.0, 1.0))[:, None] * u
     for waves in (1.0, 2.5):
         phase = uniform(g, batch, (0.0, 6.2832))[:, None]
-        curve = curve + 0.5 * uniform(g, batch, (-1.0, 1.0))[:, None] * torch.cos(3.1416 * waves * u + phase)
+        curve = curve + 0.5 * uniform(g, batch, (-1.0, 1.0))[:, None] * torch.cos(
+            3.1416 * waves * u + phase
+        )
     curve = (curve * tilt_db * NATURAL_PER_DB).to(features.device)
     return (features + curve[:, None, :]).clamp_min(floor)
 

@@ -1,8 +1,8 @@
-"""`Bank`: every recording of a manifest, decoded once, in one int16 array that stays on disk between runs.
+"""`Bank`: every recording of a manifest, decoded once, kept as one int16 array on disk.
 
-Decoding and resampling twelve thousand small files costs more than an epoch; a memory-mapped array costs
-nothing. The cache is keyed by the files' names, sizes and dates. Files that cannot be read are listed and
-counted, never skipped silently.
+Decoding and resampling twelve thousand small files costs more than an epoch; a memory-mapped
+array costs nothing. The cache is keyed by the files' names, sizes and dates. Files that
+cannot be read are listed and counted, never skipped silently.
 """
 
 from __future__ import annotations
@@ -35,7 +35,9 @@ class Bank:
         rate: Hz.
     """
 
-    def __init__(self, samples: NDArray[np.int16], length: NDArray[np.int64], rate: int) -> None:
+    def __init__(
+        self, samples: NDArray[np.int16], length: NDArray[np.int64], rate: int
+    ) -> None:
         self.samples = samples
         self.length = length
         self.start = np.concatenate([[0], np.cumsum(length)[:-1]]).astype(np.int64)
@@ -49,12 +51,16 @@ class Bank:
 
 def cache_dir() -> Path:
     """Where caches live: RT_CACHE, or rt-tag in the user's cache folder."""
-    base = os.environ.get("RT_CACHE") or os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
+    base = (
+        os.environ.get("RT_CACHE")
+        or os.environ.get("XDG_CACHE_HOME")
+        or str(Path.home() / ".cache")
+    )
     return Path(base) / "rt-tag"
 
 
 def read_mono(path: Path, rate: int, speed: float = 1.0) -> NDArray[np.float32]:
-    """A file as float32 [samples] at `rate`, mixed to one channel; `speed` 1.1 plays it faster and higher."""
+    """A file as mono float32 [samples] at `rate`; `speed` 1.1 plays it faster and higher."""
     audio, source_rate = soundfile.read(path, dtype="float32", always_2d=True)
     mono = audio.mean(1)
     if source_rate != rate or speed != 1.0:
@@ -71,18 +77,23 @@ def open_bank(root: Path, files: Sequence[str], rate: int, speed: float = 1.0) -
     key = hashlib.sha256(f"{rate} {speed}".encode())
     for name in files:
         info = (root / name).stat() if (root / name).exists() else None
-        key.update(f"{name} {info.st_size if info else -1} {info.st_mtime_ns if info else 0}\n".encode())
+        stamp = (info.st_size, info.st_mtime_ns) if info else ()
+        key.update(f"{name} {stamp}\n".encode())
     base = cache_dir() / f"bank-{key.hexdigest()[:16]}"
     data, index = base.with_suffix(".i16"), base.with_suffix(".npy")
     if not index.exists():
         _decode(root, files, rate, speed, data, index)
     length = np.load(index)
     if not length.any():
-        raise UsageError(f"{root}: none of the {len(files)} recordings could be read", "check the folder")
+        raise UsageError(
+            f"{root}: none of the {len(files)} recordings could be read", "check the folder"
+        )
     return Bank(np.memmap(data, np.int16, "r"), length, rate)
 
 
-def _decode(root: Path, files: Sequence[str], rate: int, speed: float, data: Path, index: Path) -> None:
+def _decode(
+    root: Path, files: Sequence[str], rate: int, speed: float, data: Path, index: Path
+) -> None:
     def one(name: str) -> NDArray[np.int16] | str:
         try:
             x = read_mono(root / name, rate, speed)
@@ -94,8 +105,14 @@ def _decode(root: Path, files: Sequence[str], rate: int, speed: float, data: Pat
     part = data.with_suffix(f".{os.getpid()}.part")  # two runs may decode at once
     lengths = np.zeros(len(files), np.int64)
     bad: list[str] = []
-    with part.open("wb") as out, ThreadPoolExecutor() as pool, Progress(transient=True) as progress:
-        for i, got in enumerate(progress.track(pool.map(one, files), len(files), description="decoding")):
+    with (
+        part.open("wb") as out,
+        ThreadPoolExecutor() as pool,
+        Progress(transient=True) as progress,
+    ):
+        for i, got in enumerate(
+            progress.track(pool.map(one, files), len(files), description="decoding")
+        ):
             if isinstance(got, str):
                 bad.append(got)
             else:

@@ -1,5 +1,7 @@
-"""Batches: which recordings make up a training step, cut, placed and mixed. A step's batch depends on nothing
-but the recipe, its seed and the step's number, so an interrupted run goes on exactly.
+"""Batches: which recordings make up a training step, cut, placed and mixed.
+
+A step's batch depends on nothing but the recipe, its seed and the step's number, so an
+interrupted run goes on exactly.
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ from numpy.typing import NDArray
 from torch import Generator, Tensor
 
 from train import augment
-from train.bank import Bank, open_bank
+from train.bank import open_bank
 from train.manifest import Row, pick
 from train.recipe import Recipe
 from train.torch_frontend import TorchFrontEnd
@@ -25,7 +27,7 @@ QUIET_DB = 25.0  # talk this far under its recording's level is a pause
 
 
 class Batch(msgspec.Struct):
-    """One step: features float32 [batch, frames, width], targets int64 [batch] (EITHER = -1)."""
+    """One step: features float32 [batch, frames, width], targets int64 [batch] (or EITHER)."""
 
     features: Tensor
     targets: Tensor
@@ -45,18 +47,22 @@ class Batches:
         index = {r.file: i for i, r in enumerate(rows)}
         usable = self.banks[0].length > 0
         self.pool = {
-            role: np.array([index[r.file] for r in pick(rows, "train", role) if usable[index[r.file]]], int)
+            role: np.array(
+                [index[r.file] for r in pick(rows, "train", role) if usable[index[r.file]]], int
+            )
             for role in ("clip", "talk", "noise", "room")
         }
         labels = list(recipe.data.labels)
-        self.target = np.array([labels.index(r.label) if r.label in labels else EITHER for r in rows])
+        self.target = np.array(
+            [labels.index(r.label) if r.label in labels else EITHER for r in rows]
+        )
         self.human = np.array([any(h in r.file or h in r.label for h in HUMAN) for r in rows])
         self.silence = labels.index("silence") if "silence" in labels else EITHER
         clips = self.target[self.pool["clip"]]
         count = np.bincount(clips, minlength=len(labels)).astype(float)
         weight = count[clips] ** -recipe.mix.balance
         self.clip_weight = weight / weight.sum()
-        # long noises give more windows than short ones, but not in proportion: many kinds beat much of one
+        # long noises give more windows than short ones, but many kinds beat much of one kind
         long = np.sqrt(np.minimum(self.banks[0].length[self.pool["noise"]], 60 * spec.rate))
         self.noise_weight = long / long.sum()
         self.responses = self._responses()
@@ -69,7 +75,9 @@ class Batches:
         features = self.frontend(audio)
         a = self.recipe.augment
         if a.tilt_db and self.recipe.features.log.startswith("ln"):
-            features = augment.colour(features, g, a.tilt_db, float(np.log(self.recipe.features.log_floor)))
+            features = augment.colour(
+                features, g, a.tilt_db, float(np.log(self.recipe.features.log_floor))
+            )
         features = self.frontend.finish(features)
         features = augment.masks(features, g, 1, a.time_masks, a.time_mask)
         features = augment.masks(features, g, 2, a.mel_masks, a.mel_mask)
@@ -102,7 +110,11 @@ class Batches:
                 place(x[i], bank.clip(row), move)
                 if rng.random() < a.neighbour:
                     other = rng.choice(self.pool["clip"])
-                    place(beside[i], bank.clip(other), int(rng.choice([-1, 1]) * rng.uniform(0.6, 0.85) * far))
+                    place(
+                        beside[i],
+                        bank.clip(other),
+                        int(rng.choice([-1, 1]) * rng.uniform(0.6, 0.85) * far),
+                    )
             elif kind == 1:
                 row = rng.choice(self.pool["talk"])
                 clip = bank.clip(row)
@@ -134,7 +146,6 @@ class Batches:
             which = torch.randint(len(self.responses), (len(wet),), generator=g)
             y[wet] = augment.rooms(y[wet], self.responses[which])
         ratio = augment.uniform(g, n, a.snr_db)
-        # two noises at once are heard too, but noise alone is made softer by the ratio all the same
         mixed = augment.add_at_ratio(y, torch.from_numpy(noise), ratio)
         y = torch.where(augment.chance(g, n, a.noise)[:, None], mixed, y)
         level = augment.uniform(g, n, a.level_db)
@@ -162,7 +173,7 @@ class Batches:
 
 
 def place(out: NDArray[np.float32], clip: NDArray[np.float32], move: int) -> None:
-    """Write `clip` into the middle of `out`, moved by `move` samples; what does not fit is cut."""
+    """Write `clip` into the middle of `out`, moved by `move` samples; the rest is cut."""
     at = (len(out) - len(clip)) // 2 + move
     first, last = max(at, 0), min(at + len(clip), len(out))
     if first < last:

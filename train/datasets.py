@@ -1,4 +1,7 @@
-"""Manifests from data sets in their own layout. Each function knows one layout and nothing of training."""
+"""Manifests from data sets in their own layout.
+
+Each function knows one layout and nothing of training.
+"""
 
 from __future__ import annotations
 
@@ -7,14 +10,36 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from realtime.errors import UsageError
-from train.manifest import Row, split_of
+from train.manifest import Role, Row, split_of
 
-KWS12 = ("yes", "no", "up", "down", "left", "right", "on", "off", "stop", "go", "unknown", "silence")
+KWS12 = (
+    "yes",
+    "no",
+    "up",
+    "down",
+    "left",
+    "right",
+    "on",
+    "off",
+    "stop",
+    "go",
+    "unknown",
+    "silence",
+)
 SOUNDS = (".ogg", ".wav", ".flac", ".opus", ".mp3")
 
 # Licences that allow weights to be given away under Apache-2.0, as `sounds.csv` spells them.
-FREE_LICENCES = ("CC0", "CC BY 4", "CC BY 3", "CC BY 2", "Public Domain", "MIT", "ODbL", "Apache")
-# Sources of talk that may be used, and that do not say the target words on purpose ("turn on the light").
+FREE_LICENCES = (
+    "CC0",
+    "CC BY 4",
+    "CC BY 3",
+    "CC BY 2",
+    "Public Domain",
+    "MIT",
+    "ODbL",
+    "Apache",
+)
+# Free sources of talk that do not say the target words on purpose ("turn on the light").
 FREE_TALK = (
     "commonvoice", "commonvoice48k", "librispeech", "picovoice_wakeword",
     "precise_community", "serbian_commands", "vctk_p287",
@@ -25,21 +50,25 @@ def kws12(root: Path) -> list[Row]:
     """The 12-class task with speaker-disjoint splits: words, talk, noises and rooms.
 
     Args:
-        root: a folder with `speech-commands/<word>/<speaker>_nohash_<n>.*`, `voice/<source>/`, `sounds.csv`
-            and the files it names.
+        root: a folder with `speech-commands/<word>/<speaker>_nohash_<n>.*`,
+            `voice/<source>/`, `sounds.csv` and the files it names.
 
     Raises:
         UsageError: the folder has another layout.
     """
     words = root / "speech-commands"
     if not words.is_dir():
-        raise UsageError(f"{words}: no such folder", "give the folder that holds speech-commands/")
+        raise UsageError(
+            f"{words}: no such folder", "give the folder that holds speech-commands/"
+        )
     rows: list[Row] = []
     for file in _sounds(words):
         word = file.parent.name
         name = file.relative_to(root).as_posix()
         if word == "sc_test_silence":
-            rows.append(Row(name, "silence", f"silence:{file.stem}", split_of(file.stem), "clip"))
+            rows.append(
+                Row(name, "silence", f"silence:{file.stem}", split_of(file.stem), "clip")
+            )
         elif not word.startswith("_"):
             speaker = file.stem.split("_")[0]
             label = word if word in KWS12 else "unknown"
@@ -47,7 +76,11 @@ def kws12(root: Path) -> list[Row]:
     for source in FREE_TALK:
         for file in _sounds(root / "voice" / source):
             group = file.stem.rsplit("_", 1)[0]
-            rows.append(Row(file.relative_to(root).as_posix(), "unknown", group, split_of(group), "talk"))
+            rows.append(
+                Row(
+                    file.relative_to(root).as_posix(), "unknown", group, split_of(group), "talk"
+                )
+            )
     rows.extend(_noises(root))
     return rows
 
@@ -59,28 +92,34 @@ def folder_of_folders(root: Path) -> list[Row]:
         UsageError: no folder, or no sound in it.
     """
     if not root.is_dir():
-        raise UsageError(f"{root}: no such folder", "give a folder of label folders, or a manifest")
+        raise UsageError(
+            f"{root}: no such folder", "give a folder of label folders, or a manifest"
+        )
     rows = [
         Row(f.relative_to(root).as_posix(), f.parent.name, f.stem, "test", "clip")
         for f in _sounds(root)
         if f.parent != root
     ]
     if not rows:
-        raise UsageError(f"{root}: no label folder with sounds in it", f"sounds end in {' '.join(SOUNDS)}")
+        raise UsageError(
+            f"{root}: no label folder with sounds in it", f"sounds end in {' '.join(SOUNDS)}"
+        )
     return rows
 
 
 def _noises(root: Path) -> Iterator[Row]:
     table = root / "sounds.csv"
     if not table.is_file():
-        raise UsageError(f"{table}: no such file", "the noises and their licences are listed there")
+        raise UsageError(
+            f"{table}: no such file", "the noises and their licences are listed there"
+        )
     with table.open(newline="") as f:
         for line in csv.DictReader(f):
             top = line["file"].split("/")[0]
             free = line["licence"].startswith(FREE_LICENCES) and "SA" not in line["licence"]
             if top == "noncommercial" or not (free or line["licence"] == "CC BY"):
                 continue
-            role = "room" if top == "rir" else "noise"
+            role: Role = "room" if top == "rir" else "noise"
             group = line["source_id"] or line["file"]
             label = "babble" if "coffee-shop" in line["category"] else line["category"]
             yield Row(line["file"], label, group, split_of(group), role)

@@ -1,5 +1,8 @@
-"""`rt-eval`: measure a model. `tag` on clips, `stream` on a long recording, `scene` makes such a
-recording, `tune` chooses the decision rule."""
+"""`rt-eval`: measure a model.
+
+`tag` on clips, `stream` on a long recording, `scene` makes such a recording, `tune` chooses
+the decision rule.
+"""
 
 from __future__ import annotations
 
@@ -32,12 +35,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     return status
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser() -> Parser:
     parser = Parser(prog="rt-eval", description="Measure a model.")
     commands = parser.add_subparsers(required=True, metavar="tag|stream|scene|tune")
-    shared = argparse.ArgumentParser(add_help=False)
+    shared = Parser(add_help=False)
     shared.add_argument("-v", "--verbose", action="count", default=0)
-    model = argparse.ArgumentParser(add_help=False)
+    model = Parser(add_help=False)
     model.add_argument("model", help="a shipped name, or .onnx, .tflite, .safetensors")
     model.add_argument("--card", help="JSON card of a model that carries none")
     model.add_argument("--runtime", choices=["onnx", "litert"])
@@ -47,28 +50,45 @@ def _parser() -> argparse.ArgumentParser:
     tag = commands.add_parser("tag", parents=[shared, model], help="on labelled clips")
     tag.add_argument("data", help="a folder of label folders, or a manifest .csv")
     tag.add_argument("--split", default="test", help="part of the manifest (test)")
-    tag.add_argument("--root", help="folder of the manifest's files (default: the manifest's own)")
+    tag.add_argument(
+        "--root", help="folder of the manifest's files (default: the manifest's own)"
+    )
     tag.set_defaults(run=_tag)
 
     stream = commands.add_parser("stream", parents=[shared, model], help="on a long recording")
     stream.add_argument("audio", type=Path)
     stream.add_argument("truth", type=Path, help="CSV start_s,end_s,label of the target words")
-    stream.add_argument("--threshold", type=float, help="for all labels, in place of the card's")
+    stream.add_argument(
+        "--threshold", type=float, help="for all labels, in place of the card's"
+    )
     stream.set_defaults(run=_stream)
 
-    rules = commands.add_parser("tune", parents=[shared, model], help="choose the decision rule")
-    rules.add_argument("recordings", nargs="+", type=Path, help="audio files, each with its truth beside it as .csv")
+    rules = commands.add_parser(
+        "tune", parents=[shared, model], help="choose the decision rule"
+    )
+    rules.add_argument(
+        "recordings",
+        nargs="+",
+        type=Path,
+        help="audio files, each with its truth beside it as .csv",
+    )
     rules.add_argument("--false-alarms", type=float, default=1.0, metavar="PER_HOUR")
     rules.set_defaults(run=_tune)
 
-    scene = commands.add_parser("scene", parents=[shared], help="mix a long recording and its truth")
+    scene = commands.add_parser(
+        "scene", parents=[shared], help="mix a long recording and its truth"
+    )
     scene.add_argument("manifest", type=Path)
-    scene.add_argument("out", type=Path, help="audio file to write; the truth goes beside it as .csv")
+    scene.add_argument(
+        "out", type=Path, help="audio file to write; the truth goes beside it as .csv"
+    )
     scene.add_argument("--root", type=Path)
     scene.add_argument("--split", default="test")
     scene.add_argument("--minutes", type=float, default=60.0)
     scene.add_argument("--seed", type=int, default=1)
-    scene.add_argument("--snr-db", type=float, nargs=2, default=(8.0, 20.0), metavar=("LOW", "HIGH"))
+    scene.add_argument(
+        "--snr-db", type=float, nargs=2, default=(8.0, 20.0), metavar=("LOW", "HIGH")
+    )
     scene.add_argument("--labels", default="yes,no,up,down,left,right,on,off,stop,go")
     scene.set_defaults(run=_scene)
     return parser
@@ -94,7 +114,10 @@ def _tag(args: argparse.Namespace) -> int:
     table = Table("label", "n", "recall %", "precision %", "most often taken for")
     for i, name in enumerate(labels):
         row = out["per_label"][name]
-        wrong = sorted(((c, labels[j]) for j, c in enumerate(out["confusion"][i]) if j != i and c), reverse=True)
+        wrong = sorted(
+            ((c, labels[j]) for j, c in enumerate(out["confusion"][i]) if j != i and c),
+            reverse=True,
+        )
         table.add_row(
             name, str(row["n"]), f"{100 * row['recall']:.1f}", f"{100 * row['precision']:.1f}",
             ", ".join(f"{label} {count}" for count, label in wrong[:3]),
@@ -113,16 +136,20 @@ def _stream(args: argparse.Namespace) -> int:
         print(msgspec.json.encode(out).decode())
         return 0
     console = Console()
-    low, high = out["recall_95"]
+    low, high = (100 * x for x in out["recall_95"])
+    alarms, bound = out["false_alarms_per_hour"], out["false_alarms_per_hour_bound_95"]
     console.print(
-        f"{out['model']} on {out['hours']:.2f} h with {out['words']} words: recall {100 * out['recall']:.1f} % "
-        f"({100 * low:.1f} to {100 * high:.1f}), {out['wrong_words']} wrong words, {out['false_alarms']} false "
-        f"alarms: {out['false_alarms_per_hour']:.2f} an hour (under {out['false_alarms_per_hour_bound_95']:.2f} "
-        f"at 95 %); delay {out['delay_s']['median']:.2f} s, 95 % under {out['delay_s']['p95']:.2f} s"
+        f"{out['model']} on {out['hours']:.2f} h with {out['words']} words: "
+        f"recall {100 * out['recall']:.1f} % ({low:.1f} to {high:.1f}), "
+        f"{out['wrong_words']} wrong words, {out['false_alarms']} false alarms: "
+        f"{alarms:.2f} an hour (under {bound:.2f} at 95 %); "
+        f"delay {out['delay_s']['median']:.2f} s, 95 % under {out['delay_s']['p95']:.2f} s"
     )
     table = Table("label", "words", "recall %", "false alarms")
     for name, row in out["per_label"].items():
-        table.add_row(name, str(row["n"]), f"{100 * row['recall']:.1f}", str(row["false_alarms"]))
+        table.add_row(
+            name, str(row["n"]), f"{100 * row['recall']:.1f}", str(row["false_alarms"])
+        )
     console.print(table)
     return 0
 
@@ -139,7 +166,9 @@ def _tune(args: argparse.Namespace) -> int:
         print(msgspec.json.encode(results).decode())
         return 0
     if not results:
-        raise UsageError(f"no rule has under {args.false_alarms} false alarms an hour", "allow more")
+        raise UsageError(
+            f"no rule has under {args.false_alarms} false alarms an hour", "allow more"
+        )
     table = Table(*results[0])
     for row in results[:12]:
         table.add_row(*(f"{v:.3f}" if isinstance(v, float) else str(v) for v in row.values()))
@@ -150,11 +179,17 @@ def _tune(args: argparse.Namespace) -> int:
 def _scene(args: argparse.Namespace) -> int:
     rows = [r for r in read_manifest(args.manifest) if r.split == args.split]
     if not rows:
-        raise UsageError(f"{args.manifest}: nothing in split {args.split}", "choose train, val or test")
+        raise UsageError(
+            f"{args.manifest}: nothing in split {args.split}", "choose train, val or test"
+        )
     audio, truth = make_scene(
-        rows, args.root or args.manifest.parent, args.labels.split(","), 60 * args.minutes, args.seed,
+        rows,
+        args.root or args.manifest.parent,
+        args.labels.split(","),
+        60 * args.minutes,
+        args.seed,
         tuple(args.snr_db),
-    )  # fmt: skip
+    )
     table = write_scene(audio, truth, args.out)
     print(f"{args.out}: {len(audio) / 16_000 / 60:.1f} minutes; {table}: {len(truth)} words")
     return 0

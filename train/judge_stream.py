@@ -1,5 +1,7 @@
-"""`rt-eval stream`: a model as people use it, on a long recording with a truth: recall, wrong words, false alarms
-an hour, and the delay from a word's end to its event. The engine is the live one; only the source is a file.
+"""`rt-eval stream`: a model as people use it, on a long recording with a truth.
+
+Recall, wrong words, false alarms an hour, and the delay from a word's end to its event. The
+engine is the live one; only the source is a file.
 """
 
 from __future__ import annotations
@@ -61,10 +63,12 @@ class Collector:
 
 
 def match(starts: Sequence[Start], truth: Sequence[Truth]) -> Hits:
-    """Assign starts to words: each start to the first free word of its label in whose time it falls."""
+    """Assign each start to the first free word of its label in whose time it falls."""
     hits = Hits({}, 0, [])
     for s in starts:
-        near = [i for i, w in enumerate(truth) if w.start_s - EARLY_S <= s.t <= w.end_s + LATE_S]
+        near = [
+            i for i, w in enumerate(truth) if w.start_s - EARLY_S <= s.t <= w.end_s + LATE_S
+        ]
         same = [i for i in near if truth[i].label == s.label and i not in hits.matched]
         if same:
             hits.matched[same[0]] = s.t - truth[same[0]].end_s
@@ -88,7 +92,9 @@ def figures(hits: Hits, truth: Sequence[Truth], seconds: float) -> dict[str, Any
         "wrong_words": hits.wrong,
         "false_alarms": len(hits.false),
         "false_alarms_per_hour": len(hits.false) / hours if hours else 0.0,
-        "false_alarms_per_hour_bound_95": poisson_upper(len(hits.false)) / hours if hours else 0.0,
+        "false_alarms_per_hour_bound_95": poisson_upper(len(hits.false)) / hours
+        if hours
+        else 0.0,
         "delay_s": {"median": delay[0], "p95": delay[1]},
         "per_label": {
             name: {
@@ -103,7 +109,10 @@ def figures(hits: Hits, truth: Sequence[Truth], seconds: float) -> dict[str, Any
 
 
 def judge_stream(
-    scorer: Scorer, audio: Path, truth: Sequence[Truth], thresholds: dict[str, float] | None = None
+    scorer: Scorer,
+    audio: Path,
+    truth: Sequence[Truth],
+    thresholds: dict[str, float] | None = None,
 ) -> dict[str, Any]:
     """Run a recording through the engine and compare its events with the truth."""
     collector = Collector()
@@ -125,7 +134,9 @@ def read_truth(path: Path, labels: Sequence[str], background: Sequence[str]) -> 
         with path.open(newline="") as f:
             reader = csv.DictReader(f)
             if tuple(reader.fieldnames or ())[:3] != Truth.__struct_fields__:
-                raise UsageError(f"{path}: the header is not start_s,end_s,label", "see docs/commands.md")
+                raise UsageError(
+                    f"{path}: the header is not start_s,end_s,label", "see docs/commands.md"
+                )
             rows = [Truth(float(r["start_s"]), float(r["end_s"]), r["label"]) for r in reader]
     except OSError as e:
         raise UsageError(f"{path}: {e.strerror}", "give the CSV of the words") from e
@@ -133,5 +144,7 @@ def read_truth(path: Path, labels: Sequence[str], background: Sequence[str]) -> 
         raise UsageError(f"{path}: {e}", "start_s and end_s are seconds") from e
     stray = sorted({r.label for r in rows} - set(labels))
     if stray:
-        raise UsageError(f"{path}: the model has no label {', '.join(stray)}", f"it has {', '.join(labels)}")
+        raise UsageError(
+            f"{path}: the model has no label {', '.join(stray)}", f"it has {', '.join(labels)}"
+        )
     return [r for r in rows if r.label not in background]

@@ -1,8 +1,7 @@
-"""`rt-eval tag`: how often a model names a clip rightly, through the same Runner and front end as live."""
+"""`rt-eval tag`: how often a model names a clip rightly, by the live Runner and front end."""
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -37,7 +36,9 @@ class Scorer(Protocol):
         ...
 
 
-def open_scorer(model: str, card: str | None = None, runtime: str | None = None, threads: int = 1) -> Scorer:
+def open_scorer(
+    model: str, card: str | None = None, runtime: str | None = None, threads: int = 1
+) -> Scorer:
     """A Runner for a shipped name, .onnx or .tflite; the torch network for a checkpoint."""
     if model.endswith(".safetensors"):
         from train.torch_runner import TorchRunner
@@ -47,7 +48,7 @@ def open_scorer(model: str, card: str | None = None, runtime: str | None = None,
 
 
 def window_of(card: Card, clip: Array) -> Array:
-    """A clip as one window of the model: centred between silence, or the loudest part of a longer clip."""
+    """A clip as one window: centred between silence, or the loudest part of a longer one."""
     size = round(card.window_s * card.rate)
     x = np.zeros(size, np.float32)
     if len(clip) > size:
@@ -56,7 +57,11 @@ def window_of(card: Card, clip: Array) -> Array:
         clip = clip[at : at + size]
     place(x, clip, 0)
     spec = card.input.features
-    return x * np.float32(card.input.scale) if spec is None else finish_window(spec, one_shot(spec, x))
+    return (
+        x * np.float32(card.input.scale)
+        if spec is None
+        else finish_window(spec, one_shot(spec, x))
+    )
 
 
 def judge_tag(
@@ -66,7 +71,8 @@ def judge_tag(
 
     Args:
         scorer: the model.
-        rows: labelled clips; a label that the model lacks counts as "unknown" where the model has that.
+        rows: labelled clips; a label that the model lacks counts as "unknown" where the model
+            has that.
         root: folder of the files.
         quiet: no progress bar.
 
@@ -83,7 +89,10 @@ def judge_tag(
     for row in track(rows, "scoring", transient=True, disable=quiet):
         label = row.label if row.label in labels else "unknown"
         if label not in labels:
-            raise UsageError(f"{row.file}: {card.name} has no label {row.label}", f"it has {', '.join(labels)}")
+            raise UsageError(
+                f"{row.file}: {card.name} has no label {row.label}",
+                f"it has {', '.join(labels)}",
+            )
         try:
             window = window_of(card, read_mono(root / row.file, card.rate))
         except (OSError, soundfile.SoundFileError) as e:
@@ -95,7 +104,9 @@ def judge_tag(
         truth.append(labels.index(label))
         said.append(int(np.argmax(scores)))
     if not truth:
-        raise AudioError(f"{root}: no clip could be read ({len(bad)} tried)", "check the folder")
+        raise AudioError(
+            f"{root}: no clip could be read ({len(bad)} tried)", "check the folder"
+        )
     table = confusion(np.array(truth), np.array(said), len(labels))
     hits, n = int(np.trace(table)), int(table.sum())
     heard = [i for i, name in enumerate(labels) if name != "silence"]
@@ -128,7 +139,9 @@ def rows_of(data: str, split: str, root: str | None) -> tuple[list[Row], Path]:
     if path.suffix == ".csv":
         rows = pick(read_manifest(path), split, "clip")
         if not rows:
-            raise UsageError(f"{path}: no labelled clips in split {split}", "choose another --split")
+            raise UsageError(
+                f"{path}: no labelled clips in split {split}", "choose another --split"
+            )
         return rows, Path(root) if root else path.parent
     return folder_of_folders(path), path
 
@@ -136,4 +149,4 @@ def rows_of(data: str, split: str, root: str | None) -> tuple[list[Row], Path]:
 def model_bytes(model: str, runtime: str | None) -> int:
     """Size of a model's file."""
     path = Path(model) if model.endswith(".safetensors") else find_model(model, runtime or "")
-    return os.stat(path).st_size
+    return path.stat().st_size

@@ -1,10 +1,13 @@
-"""Manifests: which recording belongs to which label, speaker and split. One CSV, one row a file.
+"""Manifests: which recording belongs to which label, speaker and split.
+
+One CSV, one row a file.
 
     file,label,group,split,role
 
-`group` is whatever must not be shared by training and test: a speaker, a recording session, a sample kit.
-`role` is what the row is used for: "clip" (a labelled sound), "talk" (speech that holds none of the labels),
-"noise" (sounds that are no speech) or "room" (an impulse response).
+`group` is whatever must not be shared by training and test: a speaker, a recording session, a
+sample kit. `role` is what the row is used for: "clip" (a labelled sound), "talk" (speech that
+holds none of the labels), "noise" (sounds that are no speech) or "room" (an impulse
+response).
 """
 
 from __future__ import annotations
@@ -35,7 +38,7 @@ class Row(msgspec.Struct, frozen=True):
 
 
 def split_of(group: str, val: float = 0.08, test: float = 0.10) -> Split:
-    """The split of a group, from a hash of its name: the same for ever, whatever else is added."""
+    """The split of a group, from a hash of its name: the same whatever else is added."""
     x = int.from_bytes(hashlib.sha256(group.encode()).digest()[:8], "big") / 2**64
     return "test" if x < test else "val" if x < test + val else "train"
 
@@ -50,13 +53,15 @@ def read_manifest(path: Path) -> list[Row]:
         with path.open(newline="") as f:
             reader = csv.DictReader(f)
             if tuple(reader.fieldnames or ()) != HEADER:
-                raise UsageError(f"{path}: the header is not {','.join(HEADER)}", "see docs/recipes.md")
+                raise UsageError(
+                    f"{path}: the header is not {','.join(HEADER)}", "see docs/recipes.md"
+                )
             rows = []
             for line in reader:
                 if line["split"] not in get_args(Split) or line["role"] not in get_args(Role):
                     raise UsageError(
-                        f"{path}:{reader.line_num}: split {line['split']!r} or role {line['role']!r}",
-                        f"splits are {', '.join(get_args(Split))}; roles {', '.join(get_args(Role))}",
+                        f"{path}:{reader.line_num}: {line['split']!r}, {line['role']!r}",
+                        f"use {' '.join(get_args(Split))} and {' '.join(get_args(Role))}",
                     )
                 rows.append(msgspec.convert(line, Row))
     except OSError as e:

@@ -9,7 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 
-def confusion(truth: NDArray[np.int64], said: NDArray[np.int64], labels: int) -> NDArray[np.int64]:
+def confusion(
+    truth: NDArray[np.int64], said: NDArray[np.int64], labels: int
+) -> NDArray[np.int64]:
     """Counts [labels, labels]: rows are what it was, columns what the model said."""
     table = np.zeros((labels, labels), np.int64)
     np.add.at(table, (truth, said), 1)

@@ -1,4 +1,7 @@
-"""Recipes: one TOML file describes a run completely. Unknown keys are errors with the nearest match."""
+"""Recipes: one TOML file describes a run completely.
+
+Unknown keys are errors with the nearest match.
+"""
 
 from __future__ import annotations
 
@@ -14,11 +17,7 @@ from realtime.errors import UsageError
 from realtime.features import FeatureSpec
 
 
-class _Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    pass
-
-
-class Data(_Table):
+class Data(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """What is learned from: a manifest, and the folder its file names are relative to."""
 
     manifest: str
@@ -29,16 +28,19 @@ class Data(_Table):
     trained_on: tuple[str, ...] = ()
 
 
-class Mix(_Table):
-    """What a batch is made of. Shares of the rows that are no labelled clips; the rest are clips.
+class Mix(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What a batch is made of.
+
+    Shares of the rows that are no labelled clips; the rest are clips.
 
     Args:
         batch: rows.
         talk: running speech, labelled `unknown`.
         silence: noises alone and near silence, labelled `silence`.
-        fragment: clips cut so that most of the word is missing; target words become "no word" (the loss
-            accepts unknown and silence).
-        balance: exponent of the class weights, 0 = as often as they are, 1 = every label equally often.
+        fragment: clips cut so that most of the word is missing; target words become "no word"
+            (the loss accepts unknown and silence).
+        balance: exponent of the class weights, 0 = as often as they are, 1 = every label
+            equally often.
     """
 
     batch: int = 128
@@ -48,7 +50,7 @@ class Mix(_Table):
     balance: float = 0.5
 
 
-class Augment(_Table):
+class Augment(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """How a row is changed. Probabilities 0 to 1; levels in dB.
 
     Args:
@@ -81,7 +83,7 @@ class Augment(_Table):
     mixup: float = 0.0
 
 
-class Loss(_Table):
+class Loss(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Cross-entropy, and optionally the teachers' probabilities.
 
     Args:
@@ -97,7 +99,7 @@ class Loss(_Table):
     temperature: float = 2.0
 
 
-class Fit(_Table):
+class Fit(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """The optimisation.
 
     Args:
@@ -123,7 +125,7 @@ class Fit(_Table):
     device: str = "auto"
 
 
-class Recipe(_Table):
+class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """One run."""
 
     name: str

@@ -1,8 +1,9 @@
-"""Scenes: long recordings with a truth, mixed from a manifest's parts, to judge a model as a stream.
+"""Scenes: long recordings with a truth, mixed from a manifest, to judge a model as a stream.
 
-A scene is what a device in a room hears: a bed of noise that changes (household sounds, music, machines,
-rooms), and on it target words, other words, running talk and single sounds, each with pauses. Speech is placed
-at a ratio to the bed from `snr_db`, and every so often heard through a room. The truth lists the target words
+A scene is what a device in a room hears: a bed of noise that changes (household sounds,
+music, machines, rooms), and on it target words, other words, running talk and single sounds,
+each with pauses. Speech is placed at a ratio to the bed from `snr_db`, and every so often
+heard through a room. The truth lists the target words
 only: everything else must give no event.
 """
 
@@ -57,14 +58,24 @@ def make_scene(
     bank = open_bank(root, [r.file for r in rows], rate)
     usable = bank.length > rate // 20
     by = {
-        "word": [i for i, r in enumerate(rows) if usable[i] and r.role == "clip" and r.label in labels],
-        "other": [i for i, r in enumerate(rows) if usable[i] and r.role == "clip" and r.label == "unknown"],
+        "word": [
+            i
+            for i, r in enumerate(rows)
+            if usable[i] and r.role == "clip" and r.label in labels
+        ],
+        "other": [
+            i
+            for i, r in enumerate(rows)
+            if usable[i] and r.role == "clip" and r.label == "unknown"
+        ],
         "talk": [i for i, r in enumerate(rows) if usable[i] and r.role == "talk"],
         "sound": [i for i, r in enumerate(rows) if usable[i] and r.role == "noise"],
         "room": [i for i, r in enumerate(rows) if usable[i] and r.role == "room"],
     }
     kinds = [k for k in ("word", "other", "talk", "sound") if by[k]]
-    chances = np.array([{"word": 0.34, "other": 0.22, "talk": 0.26, "sound": 0.18}[k] for k in kinds])
+    chances = np.array(
+        [{"word": 0.34, "other": 0.22, "talk": 0.26, "sound": 0.18}[k] for k in kinds]
+    )
     out, bed_level = _bed(bank, by["sound"], round(seconds * rate), rate, rng)
     order = {k: _shuffled(by[k], rng) for k in kinds}
     truth: list[Truth] = []
@@ -81,10 +92,14 @@ def make_scene(
         here = float(bed_level[(at + len(clip) // 2) // rate])
         ratio = rng.uniform(*snr_db) if kind != "sound" else rng.uniform(0.0, snr_db[1])
         gain = 10.0 ** ((here + ratio - loud_db(clip, rate)) / 20.0)
-        out[at : at + len(clip)] += clip * np.float32(min(gain, 0.9 / (np.abs(clip).max() + 1e-9)))
+        out[at : at + len(clip)] += clip * np.float32(
+            min(gain, 0.9 / (np.abs(clip).max() + 1e-9))
+        )
         if kind == "word":
             label = rows[_index(order, kind)].label
-            truth.append(Truth(round((at + first) / rate, 3), round((at + last) / rate, 3), label))
+            truth.append(
+                Truth(round((at + first) / rate, 3), round((at + last) / rate, 3), label)
+            )
         at += len(clip) + round(rng.uniform(0.3, 4.0) * rate)
 
 
@@ -145,14 +160,18 @@ def active_span(clip: Array, rate: int) -> tuple[int, int]:
     """First and last sample of the sound in a clip, by level."""
     size = round(FRAME_S * rate)
     frames = np.square(clip[: max(size, len(clip) // size * size)]).reshape(-1, size).mean(1)
-    loud = np.flatnonzero(10 * np.log10(frames + 1e-12) > 10 * np.log10(frames.max() + 1e-12) - ACTIVE_DB)
+    loud = np.flatnonzero(
+        10 * np.log10(frames + 1e-12) > 10 * np.log10(frames.max() + 1e-12) - ACTIVE_DB
+    )
     return int(loud[0]) * size, min(len(clip), (int(loud[-1]) + 1) * size)
 
 
 def _in_room(clip: Array, response: Array) -> Array:
     h = response[int(np.abs(response).argmax()) :]
     size = 1 << int(len(clip) + len(h)).bit_length()
-    wet = np.fft.irfft(np.fft.rfft(clip, size) * np.fft.rfft(h, size), size)[: len(clip) + len(h) // 4]
+    wet = np.fft.irfft(np.fft.rfft(clip, size) * np.fft.rfft(h, size), size)[
+        : len(clip) + len(h) // 4
+    ]
     return np.asarray(wet, np.float32)
 
 

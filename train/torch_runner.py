@@ -1,4 +1,4 @@
-"""A checkpoint behind the Runner protocol, so that training and the edge are judged by the same code."""
+"""A checkpoint behind the Runner protocol: training and edge are judged by the same code."""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
 """`rt-eval tune`: choose how a model's scores become events, on a recording that is no test.
 
-The scores of the whole recording are computed once; every decision rule is then tried on them. The rule that
-hears the most words within the allowed false alarms wins; of equals the one that is quicker.
+The scores of the whole recording are computed once; every decision rule is then tried on
+them. The rule that hears the most words within the allowed false alarms wins; of equals the
+one that is quicker.
 """
 
 from __future__ import annotations
@@ -44,7 +45,9 @@ class _Keeper(Collector):
         self.scores.append(reading.scores.copy())
 
 
-def raw_scores(scorer: Scorer, audio: Path) -> tuple[NDArray[np.int64], NDArray[np.float32], float]:
+def raw_scores(
+    scorer: Scorer, audio: Path
+) -> tuple[NDArray[np.int64], NDArray[np.float32], float]:
     """Instants (samples), unsmoothed scores [decisions, labels], and the length in seconds."""
     keeper = _Keeper()
     neutral = Decision(background=scorer.card.decision.background)
@@ -54,7 +57,11 @@ def raw_scores(scorer: Scorer, audio: Path) -> tuple[NDArray[np.int64], NDArray[
 
 
 def starts_of(
-    card: Card, decision: Decision, threshold: float, at: NDArray[np.int64], scores: NDArray[np.float32]
+    card: Card,
+    decision: Decision,
+    threshold: float,
+    at: NDArray[np.int64],
+    scores: NDArray[np.float32],
 ) -> list[Start]:
     """Events of a decision rule on scores that are there already."""
     decider = Decider(card, decision, {"default": threshold})
@@ -69,24 +76,32 @@ def starts_of(
 def tune(
     scorer: Scorer, recordings: Sequence[tuple[Path, Sequence[Truth]]], false_alarms: float
 ) -> list[dict[str, Any]]:
-    """Try every rule; those within `false_alarms` an hour (wrong words count as well), best first."""
+    """Try every rule; those within `false_alarms` an hour, best first."""
     card = scorer.card
     heard = [(*raw_scores(scorer, audio), truth) for audio, truth in recordings]
     results = []
     grid = list(itertools.product(AVERAGES, CONFIRMS, THRESHOLDS))
     for average, confirm, threshold in track(grid, "trying", transient=True):
         rule = msgspec.structs.replace(card.decision, average=average, confirm=confirm)
-        parts = [(starts_of(card, rule, threshold, at, s), seconds, truth) for at, s, seconds, truth in heard]
-        found = [figures(match(starts, truth), truth, seconds) for starts, seconds, truth in parts]
+        parts = [
+            (starts_of(card, rule, threshold, at, s), seconds, truth)
+            for at, s, seconds, truth in heard
+        ]
+        found = [
+            figures(match(starts, truth), truth, seconds) for starts, seconds, truth in parts
+        ]
         words = sum(f["words"] for f in found)
-        results.append({
-            "average": average,
-            "confirm": confirm,
-            "threshold": threshold,
-            "recall": sum(f["recall"] * f["words"] for f in found) / max(1, words),
-            "false_alarms_per_hour": sum(f["false_alarms"] for f in found) / sum(f["hours"] for f in found),
-            "wrong_words": sum(f["wrong_words"] for f in found),
-            "delay_s": max(f["delay_s"]["p95"] for f in found),
-        })
+        results.append(
+            {
+                "average": average,
+                "confirm": confirm,
+                "threshold": threshold,
+                "recall": sum(f["recall"] * f["words"] for f in found) / max(1, words),
+                "false_alarms_per_hour": sum(f["false_alarms"] for f in found)
+                / sum(f["hours"] for f in found),
+                "wrong_words": sum(f["wrong_words"] for f in found),
+                "delay_s": max(f["delay_s"]["p95"] for f in found),
+            }
+        )
     allowed = [r for r in results if r["false_alarms_per_hour"] <= false_alarms]
     return sorted(allowed, key=lambda r: (-round(r["recall"], 3), r["delay_s"]))
