@@ -1,0 +1,234 @@
+"""Sound cards without hardware: private JACK and PulseAudio servers, and players for them.
+
+Each fixture starts a server of its own in a private folder and ends only that. The first is
+skipped where jackd is not installed, the second without pulseaudio; `.ci/run` installs both.
+"""
+
+import contextlib
+import os
+import shutil
+import subprocess
+import sys
+import sysconfig
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+import soxr
+
+CARD_RATE = 48_000
+PLAYER = Path(__file__).parent / "player.py"
+
+
+def wait_for(ready: Callable[[], object], what: str, limit_s: float = 20.0) -> None:
+    """Poll until `ready()` is true."""
+    until = time.monotonic() + limit_s
+    while not ready():
+        if time.monotonic() > until:
+            pytest.fail(f"{what}: not within {limit_s:.0f} s")
+        time.sleep(0.05)
+
+
+def end(process: subprocess.Popen[bytes]) -> None:
+    """Ask it to end, then make it."""
+    process.terminate()
+    try:
+        process.wait(5)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+def for_card(sound: np.ndarray, rate: int) -> np.ndarray:
+    """Mono sound at the card's rate, float32 [n]."""
+    if rate == CARD_RATE:
+        return sound.astype(np.float32)
+    return soxr.resample(sound.astype(np.float32), rate, CARD_RATE, quality="VHQ")
+
+
+class JackCard:
+    """A JACK server with its dummy driver: 48 kHz, one channel in, one out.
+
+    Sound reaches a recorder by wiring a player's port to the recorder's. Floats all the way.
+    """
+
+    device = "system"
+
+    def __init__(self, room: Path) -> None:
+        self.room = room
+        self.name = os.environ["JACK_DEFAULT_SERVER"]
+        self.process: subprocess.Popen[bytes] | None = None
+        try:
+            self.start()
+        except BaseException:
+            self.stop()
+            raise
+
+    def start(self) -> None:
+        # -S: a late client delays the cycle instead of losing it; the dummy's clock paces it
+        command = (
+            f"jackd --no-realtime -n {self.name} -S -t 2000 -d dummy -r {CARD_RATE} -p 128"
+        )
+        with (self.room / "jack.log").open("ab") as log:
+            self.process = subprocess.Popen(
+                [*command.split(), "-C", "1", "-P", "1"], stdout=log, stderr=log
+            )
+        wait_for(lambda: self._ended() or "system:capture_1" in self.ports(), "jackd")
+        if self._ended():
+            pytest.fail("jackd ended: " + (self.room / "jack.log").read_text())
+
+    def _ended(self) -> bool:
+        return self.process is None or self.process.poll() is not None
+
+    def stop(self) -> None:
+        if self.process is not None:
+            # its clients see a dead socket, as after a crash; but SIGKILL would leave one of
+            # the eight places for servers taken for good
+            end(self.process)
+            self.process = None
+
+    close = stop
+
+    def ports(self) -> list[str]:
+        done = subprocess.run(["jack_lsp"], capture_output=True, text=True, check=False)
+        return done.stdout.split()
+
+    def wait_for_recorder(self) -> None:
+        wait_for(lambda: any(p.endswith(":in_0") for p in self.ports()), "the recorder's port")
+
+    def play(self, sound: np.ndarray, rate: int) -> None:
+        """Play to whoever records, from the first sample to the last."""
+        path = self.room / "play.wav"
+        soundfile.write(path, for_card(sound, rate), CARD_RATE, subtype="FLOAT")
+        self.wait_for_recorder()
+        with subprocess.Popen(
+            [sys.executable, str(PLAYER), str(path), self.device], stdin=subprocess.PIPE
+        ) as player:
+            wait_for(lambda: any(p.endswith(":out_0") for p in self.ports()), "the player")
+            ends = [p for p in self.ports() if p.startswith("PortAudio")]
+            out = next(p for p in ends if p.endswith(":out_0"))
+            for heard in (p for p in ends if p.endswith(":in_0")):
+                subprocess.run(["jack_connect", out, heard], check=True, capture_output=True)
+            player.communicate(b"go\n", timeout=90)
+            assert player.returncode == 0
+
+
+class PulseCard:
+    """A PulseAudio null sink whose monitor is an ALSA device: 48 kHz, 16 bits, one channel."""
+
+    device = "rtmic"
+
+    def __init__(self, room: Path) -> None:
+        self.room = room
+        for folder in (room / "pulse", room / "state"):
+            folder.mkdir(mode=0o700)
+        (room / "asound.conf").write_text(
+            "</usr/share/alsa/alsa.conf>\n"
+            'pcm.rtmic { type pulse device "rtsink.monitor"'
+            ' hint { show on description "virtual microphone" } }\n'
+        )
+        self.process: subprocess.Popen[bytes] | None = None
+        try:
+            self.start()
+        except BaseException:
+            self.stop()
+            raise
+
+    def start(self) -> None:
+        options = "-n --daemonize=no --exit-idle-time=-1 --use-pid-file=no --disable-shm=yes"
+        sink = f"module-null-sink sink_name=rtsink format=s16le rate={CARD_RATE} channels=1"
+        protocol = "module-native-protocol-unix auth-anonymous=1"
+        with (self.room / "pulse.log").open("ab") as log:
+            self.process = subprocess.Popen(
+                ["pulseaudio", *options.split(), "-L", protocol, "-L", sink],
+                stdout=log,
+                stderr=log,
+            )
+        wait_for(self._answers, "pulseaudio")
+
+    def stop(self) -> None:
+        if self.process is not None:
+            end(self.process)
+            self.process = None
+
+    close = stop
+
+    def _answers(self) -> bool:
+        return (
+            subprocess.run(["pactl", "info"], capture_output=True, check=False).returncode == 0
+        )
+
+    def wait_for_recorder(self) -> None:
+        def recording() -> bool:
+            command = ["pactl", "list", "short", "source-outputs"]
+            return bool(
+                subprocess.run(command, capture_output=True, check=False).stdout.strip()
+            )
+
+        wait_for(recording, "the recorder's stream")
+
+    def play(self, sound: np.ndarray, rate: int) -> None:
+        """Play; a virtual source may swallow its first tens of milliseconds."""
+        path = self.room / "play.wav"
+        soundfile.write(path, for_card(sound, rate), CARD_RATE, subtype="PCM_16")
+        self.wait_for_recorder()
+        time.sleep(0.5)
+        subprocess.run(["paplay", "--device=rtsink", str(path)], check=True, timeout=90)
+
+
+@pytest.fixture
+def no_card(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """No sound server of this machine is seen; a folder for the files of a private one."""
+    room = tmp_path / "card"
+    room.mkdir(mode=0o700)
+    (room / "asound.conf").write_text("</usr/share/alsa/alsa.conf>\n")
+    monkeypatch.setenv("ALSA_CONFIG_PATH", str(room / "asound.conf"))
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(room))
+    monkeypatch.setenv("PULSE_RUNTIME_PATH", str(room / "pulse"))
+    monkeypatch.setenv("PULSE_STATE_PATH", str(room / "state"))
+    monkeypatch.setenv("PULSE_COOKIE", str(room / "cookie"))
+    monkeypatch.setenv("JACK_DEFAULT_SERVER", f"rt{os.getpid()}x{time.monotonic_ns() % 10**9}")
+    monkeypatch.setenv("JACK_NO_AUDIO_RESERVATION", "1")
+    monkeypatch.setenv("JACK_NO_START_SERVER", "1")
+    return room
+
+
+@pytest.fixture
+def jack(no_card: Path) -> Iterator[JackCard]:
+    """A sound card of JACK's."""
+    need("jackd", "jackd2")
+    with contextlib.closing(JackCard(no_card)) as card:
+        yield card
+
+
+@pytest.fixture
+def pulse(no_card: Path) -> Iterator[PulseCard]:
+    """A sound card of PulseAudio's."""
+    need("pulseaudio", "pulseaudio pulseaudio-utils libasound2-plugins")
+    need("paplay", "pulseaudio-utils")
+    with contextlib.closing(PulseCard(no_card)) as card:
+        yield card
+
+
+@pytest.fixture(params=["jack", "pulse"])
+def card(request: pytest.FixtureRequest) -> JackCard | PulseCard:
+    """One sound card after the other."""
+    found: JackCard | PulseCard = request.getfixturevalue(request.param)
+    return found
+
+
+@pytest.fixture(scope="session")
+def rt_tag() -> str:
+    """The console script."""
+    path = shutil.which("rt-tag", path=sysconfig.get_path("scripts"))
+    if path is None:
+        pytest.skip("rt-tag is not installed beside this Python: pip install -e .")
+    return path
+
+
+def need(program: str, packages: str) -> None:
+    if shutil.which(program) is None:
+        pytest.skip(f"{program} is not installed: apt-get install {packages}")
