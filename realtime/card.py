@@ -1,8 +1,8 @@
-"""`Card`: what a model says about itself. JSON, in the model file or beside it; validated before use.
+"""`Card`: what a model says about itself. JSON, in its file or beside it; checked before use.
 
-Read by the runners, written by `export.stamp` and `models.checkpoint`. The fields are a public surface
-(docs/card.md): a change raises `FORMAT`. Unknown fields, missing fields and contradictions are errors that
-name the field.
+Read by the runners, written by `export.stamp` and `models.checkpoint`. The fields are a
+public surface (docs/card.md): a change raises `FORMAT`. Unknown fields, missing fields and
+contradictions are errors that name the field.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ Seconds = Annotated[float, msgspec.Meta(ge=0.0, le=3600.0)]
 
 
 class StateSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """One state tensor of a stateful model: zeros at the start, then the output handed in again.
+    """One state tensor of a stateful model: zeros first, then the output handed in again.
 
     Args:
         name: name of the model's input.
         shape: fixed shape.
         type: element type.
-        output: name of the output that carries the next state; empty means outputs follow the scores in the
-            order of the states.
+        output: name of the output that carries the next state; empty means outputs follow the
+            scores in the order of the states.
     """
 
     name: str
@@ -44,8 +44,8 @@ class InputSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     Args:
         kind: "features" (frames of `features`) or "waveform" (samples).
         features: the front end; required for kind "features", absent for "waveform".
-        layout: axes of the model's input: b batch (1), c channel (1), t time (frames or samples), f feature.
-            Waveforms have no f.
+        layout: axes of the model's input: b batch (1), c channel (1), t time (frames or
+            samples), f feature. Waveforms have no f.
         name: name of the model's input tensor; empty takes the first that is no state.
         scale: factor on the samples of a waveform model (32768 for integer sample values).
     """
@@ -90,12 +90,13 @@ class Card(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
         task: "tag", "gate" or "vad".
         input: what the model is fed.
         rate: sampling rate in Hz the model hears.
-        window_s: seconds of audio one run of the model sees (for a stateful model, that one step adds).
+        window_s: seconds of audio one run of the model sees (for a stateful model, that one
+            step adds).
         hop_s: seconds between two runs.
         labels: names of the scores, in order.
         thresholds: score at which a label starts; `default` for labels not named.
-        scores: what the outputs are: probabilities ("sigmoid", "softmax") or raw ("logit": sigmoid applied
-            by the runner, "logit_softmax": softmax applied by the runner).
+        scores: what the outputs are: probabilities ("sigmoid", "softmax") or raw ("logit":
+            sigmoid applied by the runner, "logit_softmax": softmax applied by the runner).
         states: state tensors, empty for whole windows.
         output: name of the score tensor; empty takes the first that is no state.
         decision: how scores become events.
@@ -128,19 +129,28 @@ class Card(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     def __post_init__(self) -> None:
         """Refuse contradictions, naming the field."""
         if self.format != FORMAT:
-            raise CardError(f"card field format is {self.format}", f"this version reads format {FORMAT}")
+            raise CardError(
+                f"card field format is {self.format}", f"this version reads format {FORMAT}"
+            )
         if not self.labels:
             raise CardError("card field labels is empty", "name every score")
         twice = sorted({x for x in self.labels if self.labels.count(x) > 1})
         if twice:
-            raise CardError(f"card field labels names {', '.join(twice)} twice", "labels are unique")
+            raise CardError(
+                f"card field labels names {', '.join(twice)} twice", "labels are unique"
+            )
         for where, names in (
             ("thresholds", [k for k in self.thresholds if k != "default"]),
             ("decision.background", self.decision.background),
         ):
             stray = sorted(set(names) - set(self.labels))
             if stray:
-                raise CardError(f"card field {where} names {', '.join(stray)}", "that is none of the labels")
+                raise CardError(
+                    f"card field {where} names {', '.join(stray)}", "that is none of the labels"
+                )
+        self._check_input()
+
+    def _check_input(self) -> None:
         spec = self.input.features
         if (self.input.kind == "features") != (spec is not None):
             raise CardError(
@@ -154,19 +164,26 @@ class Card(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
                 "windows may overlap but leave no gap",
             )
         if ("f" in self.input.layout) != (spec is not None and spec.kind != "waveform"):
-            raise CardError(f"card field input.layout is {self.input.layout}", "f is for features only")
+            raise CardError(
+                f"card field input.layout is {self.input.layout}", "f is for features only"
+            )
         if spec is None:
             return
         if spec.rate != self.rate:
-            raise CardError(f"card field rate is {self.rate} and input.features.rate {spec.rate}", "make them equal")
+            raise CardError(
+                f"card field rate is {self.rate} and input.features.rate {spec.rate}",
+                "make them equal",
+            )
         if abs(self.hop_frames * spec.hop - self.hop_s * self.rate) > 1e-6 * self.rate:
             raise CardError(
-                f"card field hop_s ({self.hop_s}) is no whole number of frames of {spec.hop} samples",
+                f"card field hop_s ({self.hop_s}) is no whole number of frames of {spec.hop} "
+                "samples",
                 f"use a multiple of {spec.hop / self.rate:g}",
             )
         if self.digest and self.digest != spec.digest():
             raise CardError(
-                f"card field digest is {self.digest} and the front end here gives {spec.digest()}",
+                f"card field digest is {self.digest} and the front end here gives "
+                f"{spec.digest()}",
                 "the model was made with another version of the features: export it again",
             )
 
@@ -207,7 +224,8 @@ def parse_card(text: str | bytes, where: str) -> Card:
         where: file name for messages.
 
     Raises:
-        CardError: not JSON, or a field is unknown, missing, of the wrong type or contradicts another.
+        CardError: not JSON, or a field is unknown, missing, of the wrong type or contradicts
+            another.
     """
     try:
         return msgspec.json.decode(text, type=Card)

@@ -69,7 +69,8 @@ class Report(msgspec.Struct):
         dropped: samples lost, at the source's rate.
         cleaned: samples that were NaN, infinite or absurd, and became zero.
         bad_scores: decisions with a score that was no number.
-        busy_s: seconds of work, reading the source left out.
+        cpu_s: seconds of processor time from the first to the last block, all threads.
+        busy_s: seconds of work by the clock, reading the source left out.
         hop_s: seconds between decisions.
         latency_ms: milliseconds from a hop's last sample to its outputs: median and 99th
             percentile over the last few thousand hops.
@@ -83,6 +84,7 @@ class Report(msgspec.Struct):
     dropped: int = 0
     cleaned: int = 0
     bad_scores: int = 0
+    cpu_s: float = 0.0
     busy_s: float = 0.0
     hop_s: float = 0.0
     latency_ms: tuple[float, float] = (0.0, 0.0)
@@ -166,6 +168,7 @@ class Engine:
 
     def _begin(self, source: Source) -> None:
         self._rate = source.rate
+        self._cpu_began = time.process_time()
         self._report = Report(source=source.name, hop_s=self._window.hop / self.card.rate)
         self._durations: deque[float] = deque(maxlen=TIMED_HOPS)
         self._expected = 0  # next sample of the source
@@ -353,6 +356,7 @@ class Engine:
         report = self._report
         while self._waiting:  # a device that did not come back
             self._send(self._waiting.popleft()[1])
+        report.cpu_s = time.process_time() - self._cpu_began
         report.seconds = self._expected / self._rate
         if self._durations:
             middle, slow = np.percentile(np.array(self._durations) * 1e3, [50, 99])

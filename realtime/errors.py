@@ -13,8 +13,9 @@
     ├── OutputError        6   disk full, path not writable, broker unreachable at start
     └── ParityError        7   an export that does not agree with its source
 
-Raised anywhere in the project, caught once, by `realtime.commands.common.guarded`. The text says what is
-wrong and where; `hint` says what to do about it. Misuse by a programmer stays ValueError or TypeError.
+Raised anywhere in the project, caught once, by `realtime.commands.common.guarded`. The text
+says what is wrong and where; `hint` says what to do about it. Misuse by a programmer stays
+ValueError or TypeError.
 """
 
 from __future__ import annotations
@@ -61,7 +62,7 @@ class AudioError(RtError):
     status = 4
 
 
-class DeviceNotFound(AudioError):
+class DeviceNotFound(AudioError):  # noqa: N818  says what happened
     """No audio device, or none of the name that was asked for."""
 
 
@@ -69,11 +70,11 @@ class FormatError(AudioError):
     """A file or pipe holds no audio that can be read."""
 
 
-class StreamLost(AudioError):
+class StreamLost(AudioError):  # noqa: N818  says what happened
     """A device went away and did not come back."""
 
 
-class MissingExtra(RtError):
+class MissingExtra(RtError):  # noqa: N818  says what happened
     """An optional part of the project is not installed."""
 
     status = 5

@@ -1,12 +1,13 @@
 """What a front end computes: `FeatureSpec` and the tables that follow from it.
 
-The spec travels in the model card. Two implementations read these same tables and compute no filterbank of
-their own: `realtime.frontend` (NumPy, streaming) and `train.torch_frontend` (batched, CPU or GPU). Nothing
-here touches audio.
+The spec travels in the model card. Two implementations read these same tables and compute no
+filterbank of their own: `realtime.frontend` (NumPy, streaming) and `train.torch_frontend`
+(batched, CPU or GPU). Nothing here touches audio.
 
-Sources of the formulas: Kaldi `feat/mel-computations.cc` and `feat/feature-window.cc` (Apache-2.0) for the
-"kaldi" mel scale and the order dc removal -> preemphasis -> window; Slaney, "Auditory Toolbox" (1998) for the
-"slaney" scale; HTK Book 3.4 section 5.4 for the "htk" scale and the cepstral lifter.
+Sources of the formulas: Kaldi `feat/mel-computations.cc` and `feat/feature-window.cc`
+(Apache-2.0) for the "kaldi" mel scale and the order dc removal -> preemphasis -> window;
+Slaney, "Auditory Toolbox" (1998) for the "slaney" scale; HTK Book 3.4 section 5.4 for the
+"htk" scale and the cepstral lifter.
 """
 
 from __future__ import annotations
@@ -23,35 +24,43 @@ from realtime.errors import CardError
 
 Table = NDArray[np.float64]
 
-KALDI_EPSILON = float(np.finfo(np.float32).eps)  # Kaldi floors mel energies at this before the logarithm
+# Kaldi floors mel energies at this before the logarithm
+KALDI_EPSILON = float(np.finfo(np.float32).eps)
 INT16_SCALE = 32768.0  # Kaldi works on integer sample values; torchaudio's fbank does not scale
 
 
 class FeatureSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """One front end, complete: enough to compute the same features anywhere.
 
-    All lengths are samples at `rate`. `kind` "waveform" passes samples through in hops of `hop`.
+    All lengths are samples at `rate`. `kind` "waveform" passes samples through in hops of
+    `hop`.
 
     Args:
-        kind: "mel" (power or magnitude mel spectrogram), "mfcc" (DCT of that), "waveform" (no features).
+        kind: "mel" (power or magnitude mel spectrogram), "mfcc" (DCT of that), "waveform" (no
+            features).
         rate: sampling rate in Hz that the features expect.
         frame: analysis frame length, samples.
         hop: distance of frames, samples.
-        fft: FFT length, at least `frame`; the rest is zeros. Without `center` the first frame begins at sample 0,
-            as in Kaldi; torch.stft, and so torchaudio, begins it at `(fft - frame) // 2`.
-        window: analysis window. "hann" is periodic, "hann_symmetric" is Kaldi's hanning, "povey" its default.
+        fft: FFT length, at least `frame`; the rest is zeros. Without `center` the first frame
+            begins at sample 0, as in Kaldi; torch.stft, and so torchaudio, begins it at `(fft
+            - frame) // 2`.
+        window: analysis window. "hann" is periodic, "hann_symmetric" is Kaldi's hanning,
+            "povey" its default.
         mels: number of mel bands.
         f_min: lower edge, Hz.
         f_max: upper edge, Hz; 0 is half of `rate`.
         mel_scale: "htk" and "slaney" have triangles in Hz; "kaldi" has them in mel.
         mel_norm: "slaney" divides each triangle by its width in Hz.
         power: 2 for power, 1 for magnitude.
-        log: "none", "ln" = ln(max(x, floor)), "ln_add" = ln(x + floor), "db" = 10 log10(max(x, floor)).
+        log: "none", "ln" = ln(max(x, floor)), "ln_add" = ln(x + floor), "db" = 10
+            log10(max(x, floor)).
         log_floor: floor in the unit of the mel energies.
         preemphasis: coefficient, 0 for none; within the frame, as Kaldi does.
         remove_dc: subtract each frame's mean first.
-        center: frames are centred on multiples of `hop`; the signal is extended by reflection at both ends.
-        scale: factor on the samples (32768 for models that were trained on integer sample values).
+        center: frames are centred on multiples of `hop`; the signal is extended by reflection
+            at both ends.
+        scale: factor on the samples (32768 for models that were trained on integer sample
+            values).
         cepstra: MFCC coefficients kept, kind "mfcc" only.
         lifter: HTK cepstral lifter, 0 for none.
         mean: subtracted from every value. With `window_mean` it comes after it.
@@ -86,13 +95,17 @@ class FeatureSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     def __post_init__(self) -> None:
         """Refuse contradictions, naming the field."""
         if not 1_000 <= self.rate <= 768_000:
-            raise CardError(f"features.rate is {self.rate} Hz", "use a rate from 1000 to 768000")
+            raise CardError(
+                f"features.rate is {self.rate} Hz", "use a rate from 1000 to 768000"
+            )
         if self.hop < 1:
             raise CardError(f"features.hop is {self.hop}", "use at least one sample")
         if not np.isfinite(self.std) or self.std <= 0:
             raise CardError(f"features.std is {self.std}", "use a positive number")
-        if self.kind == "waveform":
-            return
+        if self.kind != "waveform":
+            self._check_bands()
+
+    def _check_bands(self) -> None:
         if not 1 <= self.frame <= self.fft:
             raise CardError(
                 f"features.frame is {self.frame} and features.fft {self.fft}",
@@ -102,15 +115,20 @@ class FeatureSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
             raise CardError(f"features.mels is {self.mels}", "use at least one band")
         if not 0 <= self.f_min < self.top_hz <= self.rate / 2:
             raise CardError(
-                f"features.f_min {self.f_min} and f_max {self.f_max} do not fit into 0 to {self.rate / 2} Hz",
+                f"features.f_min {self.f_min} and f_max {self.f_max} do not fit into "
+                f"0 to {self.rate / 2} Hz",
                 "f_max 0 means half of the rate",
             )
         if self.log != "none" and self.log_floor <= 0:
             raise CardError(f"features.log_floor is {self.log_floor}", "use a positive floor")
         if self.kind == "mfcc" and not 1 <= self.cepstra <= self.mels:
-            raise CardError(f"features.cepstra is {self.cepstra}", f"use 1 to {self.mels} (mels)")
+            raise CardError(
+                f"features.cepstra is {self.cepstra}", f"use 1 to {self.mels} (mels)"
+            )
         if self.kind != "mfcc" and (self.cepstra or self.lifter):
-            raise CardError("features.cepstra and lifter belong to kind mfcc", "leave them at 0")
+            raise CardError(
+                "features.cepstra and lifter belong to kind mfcc", "leave them at 0"
+            )
 
     @property
     def top_hz(self) -> float:
@@ -133,7 +151,7 @@ class FeatureSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
         return 1 + (samples - self.frame) // self.hop if samples >= self.frame else 0
 
     def samples_for(self, frames: int) -> int:
-        """Samples that the given number of frames spans, from the first sample read to the last."""
+        """Samples that so many frames span, from the first sample read to the last."""
         if self.kind == "waveform" or self.center:
             return frames * self.hop
         return (frames - 1) * self.hop + self.frame
@@ -147,11 +165,14 @@ class FeatureSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
         return h.hexdigest()[:12]
 
 
-def kaldi_fbank(rate: int = 16_000, mels: int = 128, mean: float = 0.0, std: float = 1.0) -> FeatureSpec:
-    """The front end of AST: `torchaudio.compliance.kaldi.fbank` with hanning, htk_compat, no energy, no dither.
+def kaldi_fbank(
+    rate: int = 16_000, mels: int = 128, mean: float = 0.0, std: float = 1.0
+) -> FeatureSpec:
+    """The front end of AST: `torchaudio.compliance.kaldi.fbank` with hanning and htk_compat.
 
-    The clip's mean is removed by the caller there (`waveform - waveform.mean()`); with `remove_dc` each frame
-    loses its own, which Kaldi does as well, so the first has no effect on the result.
+    Without energy and dither. The clip's mean is removed by the caller there (`waveform -
+    waveform.mean()`); with `remove_dc` each frame loses its own, which Kaldi does as well, so
+    the first has no effect on the result.
     Source: Gong et al., "AST: Audio Spectrogram Transformer" (2021), section 2.1.
     """
     frame = rate * 25 // 1000
@@ -196,10 +217,11 @@ def window_table(spec: FeatureSpec) -> Table:
 @lru_cache(maxsize=32)
 def mel_table(spec: FeatureSpec) -> Table:
     """Mel matrix, float64 [fft // 2 + 1, mels]: power spectrum @ table = mel energies."""
-    bins_hz = np.arange(spec.fft // 2 + 1) * (spec.rate / spec.fft)
+    bins_hz: Table = np.arange(spec.fft // 2 + 1) * (spec.rate / spec.fft)
     low, high = hz_to_mel(spec.f_min, spec.mel_scale), hz_to_mel(spec.top_hz, spec.mel_scale)
-    edges_mel = np.linspace(low, high, spec.mels + 2)
-    if spec.mel_scale == "kaldi":  # triangles in mel; Kaldi has no weight for the bin at half the rate
+    edges_mel: Table = np.linspace(float(low), float(high), spec.mels + 2)
+    # Kaldi's triangles are in mel, and it has no weight for the bin at half the rate
+    if spec.mel_scale == "kaldi":
         x, edges = hz_to_mel(bins_hz, "kaldi"), edges_mel
     else:
         x, edges = bins_hz, mel_to_hz(edges_mel, spec.mel_scale)
@@ -220,7 +242,7 @@ def mel_table(spec: FeatureSpec) -> Table:
 def dct_table(spec: FeatureSpec) -> Table:
     """Orthonormal DCT-II with the lifter folded in, float64 [mels, cepstra]."""
     n, k = np.arange(spec.mels), np.arange(spec.cepstra)
-    table = np.cos(np.pi / spec.mels * (n[:, None] + 0.5) * k) * np.sqrt(2.0 / spec.mels)
+    table: Table = np.cos(np.pi / spec.mels * (n[:, None] + 0.5) * k) * np.sqrt(2.0 / spec.mels)
     table[:, 0] *= np.sqrt(0.5)
     if spec.lifter:
         table = table * (1.0 + 0.5 * spec.lifter * np.sin(np.pi * k / spec.lifter))
@@ -237,7 +259,11 @@ def hz_to_mel(hz: float | Table, scale: str) -> Table:
         return np.asarray(1127.0 * np.log(1.0 + f / 700.0))
     # Slaney: linear to 1 kHz, then 27 logarithmic steps to 6.4 kHz
     log_step = np.log(6.4) / 27.0
-    return np.asarray(np.where(f < 1000.0, 3.0 * f / 200.0, 15.0 + np.log(np.maximum(f, 1e-9) / 1000.0) / log_step))
+    return np.asarray(
+        np.where(
+            f < 1000.0, 3.0 * f / 200.0, 15.0 + np.log(np.maximum(f, 1e-9) / 1000.0) / log_step
+        )
+    )
 
 
 def mel_to_hz(mel: float | Table, scale: str) -> Table:
@@ -248,4 +274,8 @@ def mel_to_hz(mel: float | Table, scale: str) -> Table:
     if scale == "kaldi":
         return np.asarray(700.0 * (np.exp(m / 1127.0) - 1.0))
     log_step = np.log(6.4) / 27.0
-    return np.asarray(np.where(m < 15.0, 200.0 * m / 3.0, 1000.0 * np.exp(log_step * (np.minimum(m, 1e3) - 15.0))))
+    return np.asarray(
+        np.where(
+            m < 15.0, 200.0 * m / 3.0, 1000.0 * np.exp(log_step * (np.minimum(m, 1e3) - 15.0))
+        )
+    )

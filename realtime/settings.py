@@ -89,8 +89,9 @@ class Settings(msgspec.Struct, frozen=True):
     """Merged settings, and where each came from.
 
     Args:
-        values: the settings. origins: dotted field to its origin: "--model", "RT_MODEL", a
-        file's path; absent: default.
+        values: the settings.
+        origins: dotted field to its origin: "--model", "RT_MODEL", a file's path; a field that
+            is absent has its default.
     """
 
     values: EngineSettings

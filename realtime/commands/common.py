@@ -11,10 +11,9 @@ import logging
 import os
 import signal
 import sys
-import traceback
 from collections.abc import Callable, Iterator, Sequence
 from types import FrameType
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TextIO
 
 from realtime.errors import OutputError, RtError, UsageError
 
@@ -56,7 +55,7 @@ def guarded(main: Main) -> Callable[..., int]:
                 )
             return _bug()
         except MemoryError:
-            _say("error: out of memory")
+            say("error: out of memory")
             return 1
         except Exception:
             return _bug()
@@ -110,7 +109,7 @@ class Parser(argparse.ArgumentParser):
 def start_logging(verbose: int) -> None:
     """Log to stderr: warnings; with -v what is done; with -vv everything."""
     level = (logging.WARNING, logging.INFO, logging.DEBUG)[min(verbose, 2)]
-    handler = logging.StreamHandler(sys.stderr)
+    handler = _Handler()
     if verbose > 1:
         form = "%(asctime)s %(name)s %(levelname)s: %(message)s"
     else:
@@ -190,6 +189,19 @@ def version() -> str:
         return "unknown"
 
 
+class _Handler(logging.StreamHandler[TextIO]):
+    """Writes to whatever `sys.stderr` is at the time: the live picture lends it."""
+
+    @property
+    def stream(self) -> TextIO:
+        """The standard error of the moment."""
+        return sys.stderr
+
+    @stream.setter
+    def stream(self, value: TextIO) -> None:
+        pass
+
+
 class _Lower(logging.Formatter):
     """Level names in small letters, as our errors are."""
 
@@ -201,20 +213,27 @@ class _Lower(logging.Formatter):
 def report_error(e: RtError, args: Sequence[str] = ()) -> int:
     """Print an error's one line, after what stdout holds; its exit status."""
     if any(a.startswith("-vv") for a in args) or list(args).count("-v") > 1:
-        traceback.print_exc()
+        _traceback()
     with contextlib.suppress(BrokenPipeError, ValueError):
         sys.stdout.flush()
-    _say(f"error: {e.line()}")
+    say(f"error: {e.line()}")
     return e.status
 
 
 def _bug() -> int:
-    traceback.print_exc()
-    _say("error: this is a fault of the program; please report it with the lines above")
+    _traceback()
+    say("error: this is a fault of the program; please report it with the lines above")
     return 1
 
 
-def _say(text: str) -> None:
+def _traceback() -> None:
+    import traceback
+
+    traceback.print_exc()
+
+
+def say(text: str) -> None:
+    """A line on stderr, with the program's name."""
     with contextlib.suppress(OSError, ValueError):
         print(f"{program_name()}: {text}", file=sys.stderr)
 

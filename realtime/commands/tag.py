@@ -19,6 +19,7 @@ from realtime.commands.common import (
     guarded,
     interrupts,
     report_error,
+    say,
     start_logging,
 )
 from realtime.errors import AudioError, UsageError
@@ -228,18 +229,18 @@ def say_report(report: Report, live: bool) -> None:
     if report.bad_scores:
         losses.append(f"{report.bad_scores} decisions had scores that are no numbers")
     middle, slow = report.latency_ms
-    level = logging.WARNING if live or losses else logging.INFO
-    factor = report.busy_s / report.seconds if report.seconds else 0.0
+    share = report.cpu_s / report.seconds if report.seconds else 0.0
     parts = [
         f"{report.source}: {report.seconds:.1f} s",
         f"{report.decisions} decisions",
         f"{report.starts} events",
-        f"{100 * factor:.1f} % of one core",
+        f"{100 * share:.1f} % of one core",
         f"{middle:.1f} ms per decision ({slow:.1f} ms at worst in 100)",
         *losses,
     ]
-    log.log(level, "%s", ", ".join(parts))
-    if live and factor > 1:
+    if live or losses or log.isEnabledFor(logging.INFO):
+        say(", ".join(parts))
+    if live and report.busy_s > report.seconds:
         log.warning("the model is slower than the sound: a longer --hop or a smaller one helps")
 
 

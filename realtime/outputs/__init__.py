@@ -77,10 +77,11 @@ class Reading(msgspec.Struct, frozen=True):
     """What the model heard at one decision, before it is turned into events.
 
     Args:
-        t: end of the window, seconds since the first sample. scores: smoothed scores, float32
-        [labels]. level_db: RMS of the last hop, dBFS; a full-scale square wave has 0. audio:
-        the last hop's sound, mono at the opening's rate, float32 [samples]. All readings'
-            sound in a row is the whole input; the last one may be short.
+        t: end of the window, seconds since the first sample.
+        scores: smoothed scores, float32 [labels].
+        level_db: RMS of the last hop, dBFS; a full-scale square wave has 0.
+        audio: the last hop's sound, mono at the opening's rate, float32 [samples]. The sound of
+            all readings in a row is the whole input; the last one may be short.
     """
 
     t: float
