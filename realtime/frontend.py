@@ -19,12 +19,14 @@ From the mel bands on it is float32.
 from __future__ import annotations
 
 import importlib
+from functools import lru_cache
 from typing import Any, Final
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
+from realtime import kernels
 from realtime.features import FeatureSpec, dct_table, mel_table, window_table
 
 Samples = NDArray[np.float32]  # [samples], -1 to 1
@@ -42,15 +44,21 @@ class FrontEnd:
 
     Args:
         spec: what to compute.
+        compiled: use the numba kernel if numba is installed and the FFT length a power of two.
+            A 10 ms block then takes about 40 % of the time; but numba takes half a second to
+            import and 90 MB, and the last bits (1e-6) differ from those without it. So it is
+            asked for, never found.
 
     Attributes:
         spec: the same.
+        compiled: whether the kernel is used.
         count: frames given since the last `reset`. Frame `i` begins (with `center`: has its
             middle) at sample `i * spec.hop`.
     """
 
-    def __init__(self, spec: FeatureSpec) -> None:
+    def __init__(self, spec: FeatureSpec, compiled: bool = False) -> None:
         self.spec = spec
+        self.compiled = compiled and kernels.available(spec)
         self.count = 0
         wave = spec.kind == "waveform"
         centred = spec.center and not wave
@@ -66,11 +74,12 @@ class FrontEnd:
         self._size = self._history + span  # exactly `_steps` frames fit
         self._samples = np.zeros(self._size)
         self._emphasised = self._samples
-        if spec.preemphasis and not wave:
+        if spec.preemphasis and not wave and not self.compiled:
             self._emphasised = np.zeros(self._size)
         self._raw = self._frames_of(self._samples)
         self._ready = self._frames_of(self._emphasised)
         self._chain = None if wave else _Chain(spec)
+        self._kernel = kernels.MelKernel(spec) if self.compiled else None
         self._affine = not spec.window_mean and (spec.mean != 0.0 or spec.std != 1.0)
         self.reset()
 
@@ -127,15 +136,18 @@ class FrontEnd:
         """Put samples into the buffer in as many steps as it takes, and compute."""
         n = len(samples)
         out = np.empty((self._complete(n), self.spec.width), np.float32)
-        taken = given = 0
-        while taken < n:
-            block = samples[taken : taken + self._size - self._fill]
-            self._append(block, scale)
-            taken += len(block)
-            if self._started and given < len(out):
+        if self._fill + n < self._size:  # a block of a live stream: no slices, each costs 2 %
+            self._append(samples, scale)
+            given = self._compute(out)
+        else:
+            taken = given = 0
+            while taken < n:
+                block = samples[taken : taken + self._size - self._fill]
+                self._append(block, scale)
+                taken += len(block)
                 given += self._compute(out[given:])
-            if self._fill == self._size:
-                self._compact()
+                if self._fill == self._size:
+                    self._compact()
         self.count += given
         if self._affine and given:
             _standardise(self.spec, out)
@@ -150,7 +162,10 @@ class FrontEnd:
 
     def _append(self, block: NDArray[Any], scale: float) -> None:
         begin, end = self._fill, self._fill + len(block)
-        np.multiply(block, scale, out=self._samples[begin:end])
+        if scale == 1.0:
+            self._samples[begin:end] = block
+        else:
+            np.multiply(block, scale, out=self._samples[begin:end])
         self._fill = end
         if not self._started:
             zero = self._history + self._lead  # where sample 0 lies
@@ -168,20 +183,32 @@ class FrontEnd:
             np.add(target, self._samples[begin:end], out=target)
 
     def _compute(self, out: Frames) -> int:
-        """Compute all frames that are complete in the buffer."""
+        """Compute all frames that are complete in the buffer; how many they are."""
         first = self._next
-        ready = (self._fill - self._history - self._length) // self.spec.hop + 1
-        if ready <= first:
+        count = (self._fill - self._history - self._length) // self.spec.hop + 1 - first
+        if count < 1 or not self._started:
             return 0
-        for a in range(first, ready, BATCH):
-            b = min(a + BATCH, ready)
-            target = out[a - first : b - first]
-            if self._chain is None:
-                target[:] = self._ready[a:b]
-            else:
-                self._chain.run(self._ready[a:b], self._raw[a:b], target)
-        self._next = ready
-        return ready - first
+        if count <= BATCH:
+            self._batch(first, out if len(out) == count else out[:count])
+        else:
+            for a in range(0, count, BATCH):
+                self._batch(first + a, out[a : min(a + BATCH, count)])
+        self._next = first + count
+        return count
+
+    def _batch(self, first: int, out: Frames) -> None:
+        """Compute the buffer's frames from `first` on, as many as `out` has rows."""
+        chain = self._chain
+        if self._kernel is not None and chain is not None:
+            mel = chain.mel_of(out)
+            self._kernel.run(self._samples, self._history + first * self.spec.hop, mel)
+            chain.finish(mel, out)
+            return
+        frames = self._ready[first : first + len(out)]
+        if chain is None:
+            out[:] = frames
+        else:
+            chain.run(frames, self._raw[first : first + len(out)], out)
 
     def _compact(self) -> None:
         """Move what the next frames need to the front of the full buffer."""
@@ -199,17 +226,18 @@ class FrontEnd:
         return windows[:: self.spec.hop][: self._steps]
 
 
-def one_shot(spec: FeatureSpec, samples: Samples) -> Frames:
+def one_shot(spec: FeatureSpec, samples: Samples, compiled: bool = False) -> Frames:
     """All frames of a clip, equal to what any stream of its blocks gives.
 
     Args:
         spec: what to compute.
         samples: float32 [n] at `spec.rate`.
+        compiled: as in `FrontEnd`.
 
     Returns:
         float32 [spec.frames_in(n), spec.width], before `window_mean`.
     """
-    front = FrontEnd(spec)
+    front = FrontEnd(spec, compiled)
     head = front.push(samples)
     tail = front.flush()
     return np.concatenate([head, tail]) if len(tail) else head
@@ -245,12 +273,9 @@ class _Work:
         self.rest = self.padded[:, 1 : spec.frame]
         self.spectrum = chain.spectrum[:n]
         self.parts = self.spectrum.view(np.float64)
-        self.squares = chain.squares[:n]
-        self.real, self.imag = self.squares[:, ::2], self.squares[:, 1::2]
+        self.real, self.imag = self.parts[:, ::2], self.parts[:, 1::2]
         self.power64 = chain.power64[:n]
         self.power = chain.power[:n]
-        self.mel = chain.mel[:n]
-        self.log_mel = chain.log_mel[:n]
         self.blocks = [
             (weights, self.power[:, low:high], bands)
             for weights, low, high, bands in chain.blocks
@@ -271,7 +296,6 @@ class _Chain:
         self.dc = np.empty(BATCH)
         self.padded = np.zeros((BATCH, spec.fft))
         self.spectrum = np.empty((BATCH, bins), np.complex128)
-        self.squares = np.empty((BATCH, 2 * bins))
         self.power64 = np.empty((BATCH, bins))
         self.power = np.empty((BATCH, bins), np.float32)
         self.mel = np.empty((BATCH, spec.mels), np.float32)
@@ -297,20 +321,29 @@ class _Chain:
             work = self.work[n] = _Work(self, n)
         self._window(frames, raw, work)
         _rfft(work.padded, work.spectrum)
-        np.multiply(work.parts, work.parts, out=work.squares)
+        np.multiply(work.parts, work.parts, out=work.parts)
         np.add(work.real, work.imag, out=work.power64)
-        np.copyto(work.power, work.power64, casting="same_kind")
+        work.power[...] = work.power64
         if self.spec.power == 1:
             np.sqrt(work.power, out=work.power)
-        mel = out if self.dct is None else work.mel
+        mel = self.mel_of(out)
         for weights, power, bands in work.blocks:
             np.matvec(weights, power, out=mel[:, bands])
+        self.finish(mel, out)
+
+    def mel_of(self, out: Frames) -> Frames:
+        """Where the mel energies of the frames `out` go, float32 [n, mels]."""
+        return out if self.dct is None else self.mel[: len(out)]
+
+    def finish(self, mel: Frames, out: Frames) -> None:
+        """From mel energies, which are overwritten, to features."""
         if self.dct is None:
-            self._logarithm(out)
+            self._logarithm(mel)
         else:  # sums of many logarithms of one sign: float64 again
-            np.copyto(work.log_mel, mel)
-            self._logarithm(work.log_mel)
-            np.copyto(out, np.matvec(self.dct, work.log_mel), casting="same_kind")
+            log_mel = self.log_mel[: len(mel)]
+            log_mel[:] = mel
+            self._logarithm(log_mel)
+            out[:] = np.matvec(self.dct, log_mel)
 
     def _window(
         self, frames: NDArray[np.float64], raw: NDArray[np.float64], work: _Work
@@ -342,6 +375,7 @@ class _Chain:
             np.multiply(mel, DB_PER_LN, out=mel)
 
 
+@lru_cache(maxsize=8)
 def _band_blocks(spec: FeatureSpec) -> list[tuple[NDArray[np.float32], int, int, slice]]:
     """Cut the mel matrix, mostly zeros, into a few dense blocks.
 

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import realtime.frontend
+from realtime import kernels
 from realtime.features import FeatureSpec, dct_table, kaldi_fbank, mel_table, window_table
 from realtime.frontend import FrontEnd, finish_window, one_shot
 
@@ -252,3 +253,38 @@ def test_a_private_fft_that_changed_is_not_used(monkeypatch: pytest.MonkeyPatch)
             realtime.frontend.importlib, "import_module", lambda name, m=module: m
         )
         assert realtime.frontend._direct_rfft() is None
+
+
+def test_the_kernel_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert not FrontEnd(SPECS["ast"]).compiled
+    for name in ("waveform", "centred_odd"):  # no FFT, or one the kernel cannot do
+        assert not FrontEnd(SPECS[name], compiled=True).compiled
+    monkeypatch.setattr(kernels.importlib.util, "find_spec", lambda name: None)
+    x = clip(3000)
+    assert not FrontEnd(SPECS["ast"], compiled=True).compiled
+    np.testing.assert_array_equal(
+        one_shot(SPECS["ast"], x, compiled=True), one_shot(SPECS["ast"], x)
+    )
+
+
+@pytest.mark.parametrize("name", SPECS)
+@pytest.mark.timeout(120)  # the first run on a machine compiles
+def test_the_kernel_is_its_numpy_twin(name: str) -> None:
+    pytest.importorskip("numba")
+    spec = SPECS[name]
+    x = clip(6 * max(spec.hop, spec.fft) + 4321 if spec.hop > 1 else 700)
+    got, want = one_shot(spec, x, compiled=True), one_shot(spec, x)
+    np.testing.assert_allclose(got, want, rtol=2e-6, atol=2e-5)
+
+
+@pytest.mark.parametrize("name", ["ast", "ast_int16", "hamming", "centred", "mfcc", "tiny_hop"])
+@given(data=st.data())
+@settings(max_examples=15, deadline=None)
+def test_any_partition_gives_the_same_bits_compiled(name: str, data: st.DataObject) -> None:
+    pytest.importorskip("numba")
+    spec = SPECS[name]
+    n = data.draw(st.integers(0, 500 if spec.hop == 1 else 9000), label="samples")
+    cuts = data.draw(st.lists(st.integers(0, n), max_size=12), label="cuts")
+    x = clip(n, seed=n)
+    got = stream(FrontEnd(spec, compiled=True), x, cuts)
+    np.testing.assert_array_equal(got, one_shot(spec, x, compiled=True), strict=True)
