@@ -217,9 +217,9 @@ def window_table(spec: FeatureSpec) -> Table:
 @lru_cache(maxsize=32)
 def mel_table(spec: FeatureSpec) -> Table:
     """Mel matrix, float64 [fft // 2 + 1, mels]: power spectrum @ table = mel energies."""
-    bins_hz: Table = np.arange(spec.fft // 2 + 1) * (spec.rate / spec.fft)
+    bins_hz = np.arange(spec.fft // 2 + 1, dtype=np.float64) * (spec.rate / spec.fft)
     low, high = hz_to_mel(spec.f_min, spec.mel_scale), hz_to_mel(spec.top_hz, spec.mel_scale)
-    edges_mel: Table = np.linspace(float(low), float(high), spec.mels + 2)
+    edges_mel = np.asarray(np.linspace(float(low), float(high), spec.mels + 2), np.float64)
     # Kaldi's triangles are in mel, and it has no weight for the bin at half the rate
     if spec.mel_scale == "kaldi":
         x, edges = hz_to_mel(bins_hz, "kaldi"), edges_mel

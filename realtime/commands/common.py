@@ -11,9 +11,9 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from types import FrameType
-from typing import Any, NoReturn, TextIO
+from typing import Any, NoReturn, Self, TextIO
 
 from realtime.errors import OutputError, RtError, UsageError
 
@@ -120,29 +120,40 @@ def start_logging(verbose: int) -> None:
     root.setLevel(level)
 
 
-@contextlib.contextmanager
-def interrupts(stop: Callable[[], None]) -> Iterator[Callable[[], bool]]:
-    """Within, the first Ctrl-C or SIGTERM calls `stop`; the second ends the program at once.
+class Interrupts:
+    """Within, Ctrl-C or SIGTERM calls `stop` if `running`; else, or the second time, it raises.
 
-    Yields:
-        A function that says whether one came.
+    Args:
+        stop: ends what runs, soon and in good order.
+
+    Attributes:
+        running: set it while `stop` has something to end.
+        came: whether there was one.
     """
-    came = False
 
-    def handle(number: int, frame: FrameType | None) -> None:
-        nonlocal came
-        if came:
-            raise KeyboardInterrupt
-        came = True
-        stop()
+    NUMBERS = (signal.SIGINT, signal.SIGTERM)
 
-    numbers = (signal.SIGINT, signal.SIGTERM)
-    before = [signal.signal(number, handle) for number in numbers]
-    try:
-        yield lambda: came
-    finally:
-        for number, old in zip(numbers, before, strict=True):
+    def __init__(self, stop: Callable[[], None]) -> None:
+        self._stop = stop
+        self.running = False
+        self.came = False
+
+    def __enter__(self) -> Self:
+        """Take the signals."""
+        self._before = [signal.signal(number, self._handle) for number in self.NUMBERS]
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Give them back."""
+        for number, old in zip(self.NUMBERS, self._before, strict=True):
             signal.signal(number, old)
+
+    def _handle(self, number: int, frame: FrameType | None) -> None:
+        if self.came or not self.running:
+            self.came = True
+            raise KeyboardInterrupt
+        self.came = True
+        self._stop()
 
 
 def add_shared(parser: argparse.ArgumentParser) -> None:

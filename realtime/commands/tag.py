@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 from realtime.commands.common import (
     INTERRUPTED,
+    Interrupts,
     Parser,
     add_shared,
     guarded,
-    interrupts,
     report_error,
     say,
     start_logging,
@@ -148,25 +148,27 @@ def run_all(
         The exit status, and whether there is a result worth keeping.
     """
     status, heard = 0, 0
-    with interrupts(engine.stop) as interrupted:
+    with Interrupts(engine.stop) as signals:
         for name in inputs:
             try:
-                source = open_input(name, settings)
-                if interrupted():
-                    source.close()
-                    break
+                source = open_input(name, settings)  # a pipe may let us wait here for long
+                signals.running = True
                 report = engine.run(source)
+            except KeyboardInterrupt:
+                break
             except AudioError as e:
                 if len(inputs) == 1:
                     raise
                 report_error(e)
                 status = status or e.status
                 continue
+            finally:
+                signals.running = False
             heard += 1
             say_report(report, source.live)
-            if interrupted():
+            if signals.came:
                 break
-    return (INTERRUPTED if interrupted() else status), heard > 0
+    return (INTERRUPTED if signals.came else status), heard > 0
 
 
 def open_input(name: str | None, settings: Settings) -> Source:

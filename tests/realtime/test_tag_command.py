@@ -248,3 +248,61 @@ def test_public_names():
     assert set(realtime.__all__) <= set(dir(realtime))
     with pytest.raises(AttributeError):
         _ = realtime.Enigne
+
+
+def test_ctrl_c_while_a_pipe_lets_us_wait(band_model, tmp_path):
+    """Nothing has been heard: 130 at once, and no empty table."""
+    table = tmp_path / "s.csv"
+    args = [BIN, "-", "--model", band_model, "--scores", table]
+    with subprocess.Popen(
+        args, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as child:
+        deadline = time.monotonic() + 30
+        while not list(tmp_path.glob(".s.csv.*")):
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        time.sleep(0.5)  # on to opening the pipe
+        child.send_signal(signal.SIGINT)
+        assert child.wait(20) == 130
+        assert child.stdout.read() == b""
+        assert b"Traceback" not in child.stderr.read()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_doctor_finds_files_that_another_package_overwrote(capsys, monkeypatch, tmp_path):
+    """PyPI's `realtime` in the same environment replaces our `realtime/__init__.py`."""
+    import base64
+    import hashlib
+    from importlib import metadata
+
+    from realtime.commands import doctor
+
+    (tmp_path / "realtime").mkdir()
+    digest = base64.urlsafe_b64encode(hashlib.sha256(b"ours").digest()).decode().rstrip("=")
+    files = []
+    for name in ("__init__", "engine"):
+        file = metadata.PackagePath(f"realtime/{name}.py")
+        file.hash = metadata.FileHash(f"sha256={digest}")
+        file.dist = metadata.PathDistribution(tmp_path / "rt_tag-1.dist-info")
+        (tmp_path / f"realtime/{name}.py").write_bytes(b"ours")
+        files.append(file)
+    monkeypatch.setattr(doctor.metadata, "files", lambda name: files)
+    found = doctor._Findings()
+    doctor._own_files(found)
+    assert (found.broken, capsys.readouterr().out[:12]) == (0, "ok  2 instal")
+    (tmp_path / "realtime/__init__.py").write_bytes(b"theirs")
+    (tmp_path / "realtime/engine.py").unlink()
+    doctor._own_files(found)
+    out = capsys.readouterr().out
+    assert found.broken == 1
+    assert "realtime/__init__.py was changed, realtime/engine.py is gone" in out
+    assert "pipx install rt-tag" in out
+
+
+def test_doctor_runs(capsys):
+    status = main(["--doctor"])
+    out = capsys.readouterr().out
+    assert status in (0, 5)
+    assert all(line[:4] in ("ok  ", "--  ", "!!  ") for line in out.splitlines())
+    assert "onnxruntime" in out
+    assert (status == 5) == ("!!" in out)
