@@ -30,6 +30,7 @@ from realtime.sources.listing import find_again, pick
 from realtime.sources.recorder import Heard, InputDevice, Recorder
 
 LOST_S = 2.0  # seconds without a sample
+FIRST_S = 5.0  # for the first sample: the monitor of an idle PulseAudio sink takes two
 RETRY_S = 1.0  # seconds between two looks for a lost device,
 EAGER_S = 60.0  # in the first minute; starting PortAudio is work for a Pi, so then
 LATE_RETRY_S = 5.0  # they are further apart
@@ -147,7 +148,7 @@ class DeviceSource:
 
     def _stream(self) -> Iterator[Block | DeviceChange]:
         """Blocks until the device is lost or `close`."""
-        patient_until = time.monotonic() + LOST_S
+        patient_until = time.monotonic() + max(FIRST_S, LOST_S)
         overflows = 0
         while not self._closed and self._recorder is not None:
             try:

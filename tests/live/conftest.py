@@ -130,6 +130,7 @@ class PulseCard:
             'pcm.rtmic { type pulse device "rtsink.monitor"'
             ' hint { show on description "virtual microphone" } }\n'
         )
+        self.quiet: subprocess.Popen[bytes] | None = None
         self.process: subprocess.Popen[bytes] | None = None
         try:
             self.start()
@@ -148,11 +149,16 @@ class PulseCard:
                 stderr=log,
             )
         wait_for(self._answers, "pulseaudio")
+        # an idle null sink hands on sound in pieces of two seconds: keep it busy with silence
+        quiet = "pacat --raw --latency-msec=20 --format=s16le --channels=1 --device=rtsink"
+        with Path("/dev/zero").open("rb") as zeros:
+            self.quiet = subprocess.Popen(quiet.split(), stdin=zeros, stderr=subprocess.DEVNULL)
 
     def stop(self) -> None:
-        if self.process is not None:
-            end(self.process)
-            self.process = None
+        for process in (self.quiet, self.process):
+            if process is not None:
+                end(process)
+        self.quiet = self.process = None
 
     close = stop
 
@@ -162,20 +168,24 @@ class PulseCard:
         )
 
     def wait_for_recorder(self) -> None:
+        """Until one stream has been there for a second: PortAudio opens others to look."""
+        command = ["pactl", "list", "short", "source-outputs"]
+        seen, since = b"", 0.0
+
         def recording() -> bool:
-            command = ["pactl", "list", "short", "source-outputs"]
-            return bool(
-                subprocess.run(command, capture_output=True, check=False).stdout.strip()
-            )
+            nonlocal seen, since
+            streams = subprocess.run(command, capture_output=True, check=False).stdout
+            if streams != seen:
+                seen, since = streams, time.monotonic()
+            return bool(seen) and time.monotonic() - since > 1.0
 
         wait_for(recording, "the recorder's stream")
 
     def play(self, sound: np.ndarray, rate: int) -> None:
-        """Play; a virtual source may swallow its first tens of milliseconds."""
+        """Play to whoever records."""
         path = self.room / "play.wav"
         soundfile.write(path, for_card(sound, rate), CARD_RATE, subtype="PCM_16")
         self.wait_for_recorder()
-        time.sleep(0.5)
         subprocess.run(["paplay", "--device=rtsink", str(path)], check=True, timeout=90)
 
 

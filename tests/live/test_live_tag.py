@@ -84,8 +84,11 @@ def tag_live(rt_tag, card, path, *options):
     return events(out)
 
 
-def assert_same(found, expected, *, tolerance_s, score_tolerance):
-    """The same labels start and stop in the same order, at the same times but for an offset."""
+def assert_same(found, expected, *, tolerance_s, peak_tolerance):
+    """The same labels start and stop in the same order, at the same times but for an offset.
+
+    A start's score is taken on a slope, so it differs with the grid; the peak hardly does.
+    """
     assert [(e["event"], e["label"]) for e in found] == [
         (e["event"], e["label"]) for e in expected
     ]
@@ -93,8 +96,10 @@ def assert_same(found, expected, *, tolerance_s, score_tolerance):
     offset = median(shifts)
     assert max(abs(s - offset) for s in shifts) <= tolerance_s, shifts
     for e, x in zip(found, expected, strict=True):
-        name = "score" if e["event"] == "start" else "peak"
-        assert e[name] == pytest.approx(x[name], abs=score_tolerance)
+        if e["event"] == "start":
+            assert e["score"] == pytest.approx(x["score"], abs=0.3)
+        else:
+            assert e["peak"] == pytest.approx(x["peak"], abs=peak_tolerance)
     return offset
 
 
@@ -105,8 +110,8 @@ def test_tones_through_a_sound_card(rt_tag, card, quick_bands, melody):
         *("low", "high", "middle", "low", "high")
     ]
     found = tag_live(rt_tag, card, melody, *model)
-    offset = assert_same(found, expected, tolerance_s=0.06, score_tolerance=0.1)
-    assert offset > 0
+    offset = assert_same(found, expected, tolerance_s=0.06, peak_tolerance=0.03)
+    assert offset > 0.2  # it was listening before
 
 
 @pytest.mark.parametrize("model", shipped())
@@ -117,7 +122,7 @@ def test_the_demo_through_a_sound_card(rt_tag, jack, model):
     hop_s = json.loads(card)["hop_s"]
     expected = tag_file(rt_tag, DEMO, "--model", model)
     found = tag_live(rt_tag, jack, DEMO, "--model", model)
-    assert_same(found, expected, tolerance_s=max(0.06, 1.01 * hop_s), score_tolerance=0.25)
+    assert_same(found, expected, tolerance_s=max(0.06, 1.01 * hop_s), peak_tolerance=0.15)
 
 
 # --- pipes --------------------------------------------------------------------------------

@@ -122,6 +122,7 @@ def hardware(tmp_path, monkeypatch):
     monkeypatch.setenv("FAKE_SOUND", str(tmp_path))
     monkeypatch.setattr(device, "RETRY_S", 0.1)
     monkeypatch.setattr(device, "LOST_S", 0.6)
+    monkeypatch.setattr(device, "FIRST_S", 1.0)
     monkeypatch.setattr(device, "POLL_S", 0.1)
     monkeypatch.setattr(device, "SILENT_S", 0.3)
     made = Hardware(tmp_path)
