@@ -17,6 +17,7 @@ from torch import Generator, Tensor
 
 from train import augment
 from train.bank import open_bank
+from train.clips import crop, place
 from train.manifest import Row, pick
 from train.recipe import Recipe
 from train.torch_frontend import TorchFrontEnd
@@ -170,22 +171,3 @@ class Batches:
             h = h[int(np.abs(h).argmax()) :][:taps]
             row[: len(h)] = h / np.sqrt(np.square(h).sum() + 1e-12)
         return torch.from_numpy(out)
-
-
-def place(out: NDArray[np.float32], clip: NDArray[np.float32], move: int) -> None:
-    """Write `clip` into the middle of `out`, moved by `move` samples; the rest is cut."""
-    at = (len(out) - len(clip)) // 2 + move
-    first, last = max(at, 0), min(at + len(clip), len(out))
-    if first < last:
-        out[first:last] = clip[first - at : last - at]
-
-
-def crop(out: NDArray[np.float32], clip: NDArray[np.float32], rng: np.random.Generator) -> None:
-    """Write a random part of `clip` into `out`; a clip that is shorter is placed at random."""
-    spare = len(clip) - len(out)
-    if spare >= 0:
-        at = int(rng.integers(spare + 1))
-        out[:] = clip[at : at + len(out)]
-    else:
-        at = int(rng.integers(-spare + 1))
-        out[at : at + len(clip)] = clip

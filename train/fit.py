@@ -9,7 +9,6 @@ if nothing had happened.
 
 from __future__ import annotations
 
-import argparse
 import csv
 import logging
 import math
@@ -21,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from rich.console import Console
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -33,12 +33,10 @@ from torch import Tensor, nn
 from models import build, parameters
 from models.checkpoint import load_model, load_tensors, save_checkpoint
 from realtime.card import FORMAT, Card, InputSpec
-from realtime.commands.common import guarded
 from realtime.errors import UsageError
-from train import datasets
 from train.batches import EITHER, Batches
-from train.manifest import pick, read_manifest, write_manifest
-from train.recipe import Recipe, read_recipe
+from train.manifest import read_manifest
+from train.recipe import Recipe
 
 log = logging.getLogger("rt.train.fit")
 
@@ -300,48 +298,7 @@ def _progress() -> Iterator[Progress]:
         MofNCompleteColumn(),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, TextColumn("{task.fields[note]}")) as progress:
+    # stdout is for the result
+    console = Console(stderr=True)
+    with Progress(*columns, TextColumn("{task.fields[note]}"), console=console) as progress:
         yield progress
-
-
-@guarded
-def main(argv: Sequence[str] | None = None) -> int:
-    """The command `rt-train`."""
-    parser = argparse.ArgumentParser(
-        prog="rt-train", description="Train a model from a recipe."
-    )
-    parser.add_argument("recipe", help="RECIPE.toml, or: manifest LAYOUT FOLDER -o FILE.csv")
-    parser.add_argument("rest", nargs="*", help=argparse.SUPPRESS)
-    parser.add_argument(
-        "-o", "--out", type=Path, help="folder of the run (default runs/<name>)"
-    )
-    parser.add_argument(
-        "--set", action="append", default=[], metavar="KEY=VALUE", help="change a field"
-    )
-    parser.add_argument("-v", "--verbose", action="count", default=0)
-    args = parser.parse_args(argv)
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
-    if args.recipe == "manifest":
-        return _manifest(args.rest, args.out)
-    if args.rest:
-        raise UsageError(f"what is {' '.join(args.rest)}?", "give one recipe")
-    recipe = read_recipe(Path(args.recipe), tuple(args.set))
-    result = fit(recipe, args.out or Path("runs") / recipe.name)
-    print(result)  # the result, for scripts
-    return 0
-
-
-LAYOUTS = {"kws12": datasets.kws12, "folders": datasets.folder_of_folders}
-
-
-def _manifest(words: list[str], out: Path | None) -> int:
-    if len(words) != 2 or words[0] not in LAYOUTS or out is None:
-        raise UsageError(
-            "manifest needs a layout, a folder and -o",
-            f"rt-train manifest {'|'.join(LAYOUTS)} FOLDER -o FILE.csv",
-        )
-    rows = LAYOUTS[words[0]](Path(words[1]))
-    write_manifest(out, rows)
-    counts = {s: len(pick(rows, s, "clip")) for s in ("train", "val", "test")}
-    log.info("%s: %d rows; labelled clips %s", out, len(rows), counts)
-    return 0

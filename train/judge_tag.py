@@ -18,7 +18,7 @@ from realtime.frontend import finish_window, one_shot
 from realtime.library import find_model
 from realtime.runners import open_runner
 from train.bank import read_mono
-from train.batches import place
+from train.clips import place
 from train.datasets import folder_of_folders
 from train.manifest import Row, pick, read_manifest
 from train.metrics import confusion, wilson

@@ -25,7 +25,8 @@ def wilson(hits: int, n: int, z: float = 1.96) -> tuple[float, float]:
     p = hits / n
     centre = (p + z * z / (2 * n)) / (1 + z * z / n)
     half = z * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n)) / (1 + z * z / n)
-    return max(0.0, centre - half), min(1.0, centre + half)
+    # rounding must not push the interval past the share itself
+    return max(0.0, min(centre - half, p)), min(1.0, max(centre + half, p))
 
 
 def poisson_upper(events: int, confidence: float = 0.95) -> float:

@@ -1,0 +1,192 @@
+"""Training on our own spoken words: it learns, resumes exactly, and is judged as on the edge."""
+
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pytest
+import soundfile
+
+torch = pytest.importorskip("torch", reason="needs the train extra")
+pytest.importorskip("safetensors", reason="needs the train extra")
+
+import models  # noqa: E402
+from models.checkpoint import load_model, load_tensors  # noqa: E402
+from realtime.errors import ModelError, UsageError  # noqa: E402
+from train.batches import EITHER, Batches  # noqa: E402
+from train.clips import crop, place  # noqa: E402
+from train.command import main as rt_train  # noqa: E402
+from train.evaluate import main as rt_eval  # noqa: E402
+from train.fit import fit  # noqa: E402
+from train.judge_tag import judge_tag, open_scorer  # noqa: E402
+from train.manifest import Row, read_manifest, write_manifest  # noqa: E402
+from train.recipe import Augment, Recipe, read_recipe  # noqa: E402
+
+HERE = Path(__file__).parents[1]
+WORDS = HERE / "data" / "words"
+RECIPE = HERE.parent / "train" / "recipes" / "kws12.toml"
+LABELS = ("yes", "no", "stop", "unknown", "silence")
+
+
+@pytest.fixture
+def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Recipe:
+    """Five labels, our own words, a network of a few thousand values."""
+    monkeypatch.setenv("RT_CACHE", str(tmp_path / "cache"))
+    rng = np.random.default_rng(5)
+    sounds = tmp_path / "sounds"
+    sounds.mkdir()
+    rows = []
+    for file in sorted(WORDS.glob("*/*.flac")):
+        copy = sounds / f"{file.parent.name}-{file.name}"
+        copy.write_bytes(file.read_bytes())
+        label = file.parent.name if file.parent.name in LABELS else "unknown"
+        split = "val" if file.stem == "slt" else "train"
+        rows.append(Row(copy.name, label, file.stem, split, "clip"))
+    for i in range(3):
+        hiss = rng.standard_normal(48_000).cumsum() if i else rng.standard_normal(48_000)
+        name = f"noise{i}.wav"
+        soundfile.write(sounds / name, 0.1 * hiss / np.abs(hiss).max(), 16_000)
+        rows.append(Row(name, "hiss", f"n{i}", "val" if i == 2 else "train", "noise"))
+        rows.append(Row(name, "silence", f"n{i}", "val" if i == 2 else "train", "clip"))
+    write_manifest(tmp_path / "m.csv", rows)
+    return read_recipe(
+        RECIPE,
+        (
+            f"data.manifest={tmp_path / 'm.csv'}",
+            f"data.root={sounds}",
+            'data.labels=["yes", "no", "stop", "unknown", "silence"]',
+            "model.stem=12",
+            "model.stages=[[24, 2, 1], [32, 2, 2]]",
+            "mix.batch=32",
+            "augment.speeds=[1.0]",
+            "fit.steps=60",
+            "fit.validate=30",
+            "fit.threads=1",
+            "fit.rate=0.01",
+            "fit.ema=0.9",
+        ),
+    )
+
+
+def test_a_batch_depends_on_its_step_only(small: Recipe) -> None:
+    rows = read_manifest(Path(small.data.manifest))
+    a, b = Batches(small, rows), Batches(small, rows)
+    a.draw(1)
+    first, second = a.draw(7), b.draw(7)
+    assert torch.equal(first.features, second.features)
+    assert torch.equal(first.targets, second.targets)
+    assert not torch.equal(first.features, a.draw(8).features)
+    assert torch.isfinite(first.features).all()
+    many = torch.cat([a.draw(i).targets for i in range(12)])
+    assert set(many.tolist()) == {EITHER, 0, 1, 2, 3, 4}
+    # balance: "unknown" has eleven words in the manifest, "yes" one
+    count = torch.bincount(many[many >= 0])
+    assert 1.5 < count[3] / count[0] < 6.0
+
+
+def test_it_learns_and_resumes_exactly(small: Recipe, tmp_path: Path) -> None:
+    easy = msgspec.structs.replace(small, augment=Augment(shift_s=0.05))
+    whole = fit(easy, tmp_path / "whole")
+    head = [
+        line.split(",") for line in (tmp_path / "whole" / "metrics.csv").read_text().split()
+    ]
+    losses = [float(row[1]) for row in head[1:]]
+    assert losses[-1] < 0.9 * losses[0]
+
+    class StopError(Exception):
+        pass
+
+    from train import fit as module
+
+    original, seen = module._record, []
+
+    def stop_after_first(*args: object) -> None:
+        original(*args)  # type: ignore[arg-type]
+        seen.append(args)
+
+    saved = module._save_last
+
+    def save_then_stop(*args: object) -> None:
+        saved(*args)  # type: ignore[arg-type]
+        if len(seen) == 1:
+            raise StopError
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "_record", stop_after_first)
+        patch.setattr(module, "_save_last", save_then_stop)
+        with pytest.raises(StopError):
+            fit(easy, tmp_path / "parts")
+    fit(easy, tmp_path / "parts")
+    a, _ = load_tensors(tmp_path / "whole" / "last.safetensors")
+    b, _ = load_tensors(tmp_path / "parts" / "last.safetensors")
+    assert a.keys() == b.keys()
+    assert all(torch.equal(a[k], b[k]) for k in a)
+
+    scorer = open_scorer(str(whole))
+    rows = [r for r in read_manifest(Path(small.data.manifest)) if r.role == "clip"]
+    out = judge_tag(scorer, rows, Path(small.data.root), quiet=True)
+    assert out["accuracy"] > 0.5  # five labels, a second of training: chance is 0.2
+    assert out["n"] == len(rows)
+    assert sum(map(sum, out["confusion"])) == out["n"]
+
+
+def test_the_commands(
+    small: Recipe, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    manifest = small.data.manifest
+    short = [f"data.manifest={manifest}", f"data.root={small.data.root}", "fit.steps=2"]
+    short += ["model.stem=4", "model.stages=[[8, 2, 1]]", "mix.batch=8", "fit.threads=1"]
+    sets = [x for s in short for x in ("--set", s)]
+    assert rt_train([str(RECIPE), "-o", str(tmp_path / "run"), *sets]) == 0
+    result = capsys.readouterr().out.strip()
+    assert result.endswith("best.safetensors")
+    assert rt_eval(["tag", result, str(WORDS), "--json"]) == 0
+    said = capsys.readouterr().out
+    assert said.startswith("{")
+    assert '"accuracy_without_silence"' in said
+    assert rt_train(["manifest", "folders", str(WORDS), "-o", str(tmp_path / "w.csv")]) == 0
+    assert len(read_manifest(tmp_path / "w.csv")) > 50
+    assert rt_train([str(RECIPE), "--set", "fit.stpes=1"]) == 2
+    assert (
+        rt_train(["manifest", "kws12", str(tmp_path / "none"), "-o", str(tmp_path / "x")]) == 2
+    )
+    assert rt_eval(["tag", result, str(tmp_path / "nowhere")]) == 2
+
+
+def test_clips_are_placed_and_cut() -> None:
+    clip = np.arange(1, 5, dtype=np.float32)
+    out = np.zeros(8, np.float32)
+    place(out, clip, 0)
+    assert out.tolist() == [0, 0, 1, 2, 3, 4, 0, 0]
+    out[:] = 0
+    place(out, clip, 4)
+    assert out.tolist() == [0, 0, 0, 0, 0, 0, 1, 2]
+    out[:] = 0
+    place(out, clip, -8)
+    assert not out.any()
+    rng = np.random.default_rng(1)
+    crop(out, np.arange(100, dtype=np.float32), rng)
+    assert (np.diff(out) == 1).all()
+
+
+def test_a_network_is_refused_by_name() -> None:
+    with pytest.raises(UsageError) as e:
+        models.build({"network": "dscn"}, 3)
+    assert e.value.hint == "did you mean dscnn?"
+    with pytest.raises(UsageError, match="stemm"):
+        models.build({"network": "dscnn", "stemm": 3}, 3)
+
+
+def test_the_recipes_have_the_size_they_state() -> None:
+    network = models.build(read_recipe(RECIPE).model, 12)
+    assert models.parameters(network) == 297_932
+    assert network(torch.zeros(2, 1, 98, 40)).shape == (2, 12)
+
+
+def test_what_is_no_checkpoint_is_said(tmp_path: Path) -> None:
+    path = tmp_path / "x.safetensors"
+    with pytest.raises(ModelError, match="no checkpoint"):
+        load_model(path)
+    path.write_text("not a checkpoint at all, but long enough")
+    with pytest.raises(ModelError, match="no checkpoint"):
+        load_model(path)

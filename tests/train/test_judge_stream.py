@@ -1,0 +1,95 @@
+"""Which event counts as what, and scenes whose truth is true."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch", reason="needs the train extra")
+
+from realtime.errors import UsageError  # noqa: E402
+from realtime.outputs import Start  # noqa: E402
+from train.judge_stream import figures, match, read_truth  # noqa: E402
+from train.manifest import Row  # noqa: E402
+from train.scenes import Truth, active_span, loud_db, make_scene, write_scene  # noqa: E402
+
+WORDS = Path(__file__).parents[1] / "data" / "words"
+
+
+def start(label: str, t: float) -> Start:
+    return Start(label, t, 0.9)
+
+
+def test_starts_are_matched_to_words() -> None:
+    truth = [Truth(1.0, 1.5, "yes"), Truth(3.0, 3.4, "no"), Truth(3.8, 4.2, "no")]
+    starts = [
+        start("yes", 1.6),  # right, 0.1 s after the end
+        start("yes", 2.2),  # a second one for the same word
+        start("up", 3.3),  # another word during "no"
+        start("no", 3.7),
+        start("no", 4.0),  # the second "no", though the first is near too
+        start("go", 9.0),  # nothing there
+    ]
+    hits = match(starts, truth)
+    assert hits.matched == pytest.approx({0: 0.1, 1: 0.3, 2: -0.2})
+    assert hits.wrong == 1
+    assert [s.t for s in hits.false] == [2.2, 9.0]
+    out = figures(hits, truth, 1800.0)
+    assert out["recall"] == 1.0
+    assert out["false_alarms_per_hour"] == 4.0
+    assert out["false_alarms_per_hour_bound_95"] > 4.0
+    assert out["per_label"]["no"] == {"n": 2, "recall": 1.0, "false_alarms": 0}
+
+
+def test_a_late_event_is_false() -> None:
+    hits = match([start("yes", 3.0)], [Truth(1.0, 1.5, "yes")])
+    assert not hits.matched
+    assert len(hits.false) == 1
+
+
+def test_a_span_is_where_the_sound_is() -> None:
+    clip = np.zeros(16_000, np.float32)
+    clip[4000:8000] = 0.3 * np.sin(np.arange(4000))
+    first, last = active_span(clip, 16_000)
+    assert first == pytest.approx(4000, abs=320)
+    assert last == pytest.approx(8000, abs=320)
+
+
+def test_a_scene_holds_its_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RT_CACHE", str(tmp_path))
+    rows = [
+        Row(f.relative_to(WORDS).as_posix(), f.parent.name, f.stem, "test", "clip")
+        for f in sorted(WORDS.glob("*/*.flac"))
+    ]
+    rows = [
+        Row(
+            r.file, r.label if r.label in ("yes", "no") else "unknown", r.group, r.split, r.role
+        )
+        for r in rows
+    ]
+    audio, truth = make_scene(rows, WORDS, ["yes", "no"], 60.0, seed=3)
+    again, same = make_scene(rows, WORDS, ["yes", "no"], 60.0, seed=3)
+    assert truth == same
+    np.testing.assert_array_equal(audio, again)
+    assert len(audio) == 60 * 16_000
+    assert len(truth) > 4
+    assert {w.label for w in truth} <= {"yes", "no"}
+    hush = loud_db(audio[:8000], 16_000)  # before the first word
+    for word in truth:
+        part = audio[round(word.start_s * 16_000) : round(word.end_s * 16_000)]
+        assert loud_db(part, 16_000) > hush + 5.0
+    table = write_scene(audio, truth, tmp_path / "scene.flac")
+    assert read_truth(table, ["yes", "no"], []) == truth
+
+
+def test_a_wrong_truth_is_said(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text("start,end,label\n")
+    with pytest.raises(UsageError, match="header"):
+        read_truth(path, ["yes"], [])
+    path.write_text("start_s,end_s,label\n1,2,yse\n")
+    with pytest.raises(UsageError, match="yse"):
+        read_truth(path, ["yes"], [])
+    path.write_text("start_s,end_s,label\n1,x,yes\n")
+    with pytest.raises(UsageError, match="float"):
+        read_truth(path, ["yes"], [])

@@ -1,0 +1,47 @@
+"""Recipes: what is read, and what is said of a wrong one."""
+
+from pathlib import Path
+
+import pytest
+
+from realtime.errors import RtError, UsageError
+from train.recipe import read_recipe
+
+RECIPES = Path(__file__).parents[2] / "train" / "recipes"
+
+
+@pytest.mark.parametrize("path", sorted(RECIPES.glob("*.toml")), ids=lambda p: p.stem)
+def test_every_recipe_is_valid(path: Path) -> None:
+    recipe = read_recipe(path)
+    assert recipe.name == path.stem
+    assert recipe.fit.steps > 0
+    assert recipe.features.rate == 16_000
+
+
+def test_fields_are_changed_by_set() -> None:
+    path = RECIPES / "kws12.toml"
+    recipe = read_recipe(path, ("fit.steps=7", "augment.noise=0.25", "data.root=/tmp/x y"))
+    assert (recipe.fit.steps, recipe.augment.noise, recipe.data.root) == (7, 0.25, "/tmp/x y")
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ("fit.step=7", "did you mean steps"),
+        ("fit.steps=many", "steps"),
+        ("fit.steps", "no value"),
+        ("features.hop=0", "hop"),
+        ("name.x=1", "no table"),
+    ],
+)
+def test_a_wrong_change_is_said(change: str, said: str) -> None:
+    with pytest.raises(RtError, match=said):
+        read_recipe(RECIPES / "kws12.toml", (change,))
+
+
+def test_no_recipe(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="No such file"):
+        read_recipe(tmp_path / "none.toml")
+    (tmp_path / "x.toml").write_bytes(b"a = [\xff")
+    with pytest.raises(UsageError, match="no TOML"):
+        read_recipe(tmp_path / "x.toml")

@@ -1,0 +1,65 @@
+"""`rt-train`: the command. Training itself, and torch with it, is loaded when it is needed."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+from realtime.commands.common import Parser, guarded, start_logging
+from realtime.errors import MissingExtra, UsageError
+from train import datasets
+from train.manifest import pick, write_manifest
+from train.recipe import read_recipe
+
+log = logging.getLogger("rt.train.command")
+
+LAYOUTS = {"kws12": datasets.kws12, "folders": datasets.folder_of_folders}
+
+
+@guarded
+def main(argv: Sequence[str] | None = None) -> int:
+    """The command `rt-train`."""
+    parser = Parser(prog="rt-train", description="Train a model from a recipe.")
+    parser.add_argument("recipe", help="RECIPE.toml, or: manifest LAYOUT FOLDER -o FILE.csv")
+    parser.add_argument(
+        "rest", nargs="*", metavar="LAYOUT FOLDER", help=f"{', '.join(LAYOUTS)}"
+    )
+    parser.add_argument(
+        "-o",
+        "--out",
+        type=Path,
+        help="folder of the run (default runs/NAME); a run goes on there",
+    )
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="KEY=VALUE", help="change a field"
+    )
+    parser.add_argument("-v", "--verbose", action="count", default=0)
+    args = parser.parse_args(argv)
+    start_logging(max(1, args.verbose))
+    if args.recipe == "manifest":
+        return _manifest(args.rest, args.out)
+    if args.rest:
+        raise UsageError(f"what is {' '.join(args.rest)}?", "give one recipe")
+    recipe = read_recipe(Path(args.recipe), tuple(args.set))
+    try:
+        from train.fit import fit
+    except ModuleNotFoundError as e:
+        raise MissingExtra(
+            f"training needs {e.name}", "pipx inject rt-tag 'rt-tag[train]'"
+        ) from e
+    print(fit(recipe, args.out or Path("runs") / recipe.name))
+    return 0
+
+
+def _manifest(words: list[str], out: Path | None) -> int:
+    if len(words) != 2 or words[0] not in LAYOUTS or out is None:
+        raise UsageError(
+            "manifest needs a layout, a folder and -o",
+            f"rt-train manifest {'|'.join(LAYOUTS)} FOLDER -o FILE.csv",
+        )
+    rows = LAYOUTS[words[0]](Path(words[1]))
+    write_manifest(out, rows)
+    counts = {split: len(pick(rows, split, "clip")) for split in ("train", "val", "test")}
+    log.info("%s: %d rows; labelled clips %s", out, len(rows), counts)
+    return 0
