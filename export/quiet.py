@@ -1,0 +1,63 @@
+"""Keep converters off our output: they print progress, banners and warnings to both streams.
+
+Whatever they write inside `quiet` goes to the debug log, so `-vv` still shows it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import sys
+import tempfile
+import warnings
+from collections.abc import Iterator
+from importlib.util import find_spec
+
+from realtime.errors import MissingExtra
+
+log = logging.getLogger("rt.export.quiet")
+
+
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """Send what is written to the file descriptors 1 and 2 to the log, and ignore warnings.
+
+    The descriptors, not only `sys.stdout`: the converters are C++ in good part.
+    """
+    sys.stdout.flush()
+    sys.stderr.flush()
+    saved = os.dup(1), os.dup(2)
+    with tempfile.TemporaryFile() as spool, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            with (
+                open(spool.fileno(), "w", closefd=False) as text,
+                contextlib.redirect_stdout(text),
+                contextlib.redirect_stderr(text),
+            ):
+                os.dup2(spool.fileno(), 1)
+                os.dup2(spool.fileno(), 2)
+                yield
+        finally:
+            for number, old in zip((1, 2), saved, strict=True):
+                os.dup2(old, number)
+                os.close(old)
+            spool.seek(0)
+            for line in spool.read().decode(errors="replace").splitlines():
+                log.debug("%s", line)
+
+
+def need(*modules: str) -> None:
+    """Refuse to start without the modules of the extra `export`.
+
+    Raises:
+        MissingExtra: one of them is not installed.
+    """
+    missing = [name for name in modules if find_spec(name) is None]
+    if missing:
+        names = ", ".join(missing).replace("_", "-")
+        raise MissingExtra(
+            f"the export needs {names}",
+            "pipx install --force 'rt-tag[export]' (litert-torch: on x86-64 only)",
+        )

@@ -1,0 +1,102 @@
+"""Torch network to float ONNX, and the slimming that keeps small models small.
+
+The exporter folds each BatchNorm into its convolution and describes every node with the source
+lines it came from. Those lines are longer than a small model's weights and name folders of the
+exporting machine, so they go.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import msgspec
+import torch
+from torch import nn
+
+from export.quiet import quiet
+from realtime.card import Card
+from realtime.errors import ModelError, UsageError
+from realtime.runners.plan import Plan
+
+OPSET = 20
+INPUT, OUTPUT = "features", "scores"
+
+log = logging.getLogger("rt.export.to_onnx")
+
+
+def to_onnx(network: nn.Module, card: Card) -> tuple[bytes, Card]:
+    """Export a network, float32, for one window at a time.
+
+    Args:
+        network: scores from windows laid out as `card.input.layout` says.
+        card: its card; without states.
+
+    Returns:
+        The ONNX file's bytes, slim and without a card, and the card with the tensors' names.
+
+    Raises:
+        UsageError: a stateful model.
+        ModelError: the exporter refuses the network, or leaves a BatchNorm in it.
+    """
+    if card.states:
+        raise UsageError(f"{card.name} has states", "only whole-window models are exported")
+    example = torch.zeros(Plan(card, card.name).input_shape)
+    try:
+        with quiet(), torch.no_grad():
+            program = torch.onnx.export(
+                network.eval(),
+                (example,),
+                dynamo=True,
+                opset_version=OPSET,
+                input_names=[INPUT],
+                output_names=[OUTPUT],
+                external_data=False,
+                verbose=False,
+            )
+    except Exception as e:  # torch's exporters have no common base of errors
+        raise ModelError(f"{card.name} cannot be exported to ONNX: {_first(e)}") from e
+    if program is None:
+        raise ModelError(f"{card.name} cannot be exported to ONNX")
+    model = program.model_proto
+    left = sorted({n.op_type for n in model.graph.node if "Normalization" in n.op_type})
+    if left:
+        log.warning("%s keeps %s as operators of their own", card.name, ", ".join(left))
+    slim(model)
+    return model.SerializeToString(), msgspec.structs.replace(
+        card, input=msgspec.structs.replace(card.input, name=INPUT), output=OUTPUT
+    )
+
+
+def slim(model: Any) -> None:
+    """Remove from an `onnx.ModelProto` what no runtime reads, and shorten every name.
+
+    Names of inputs and outputs stay. Metadata goes, a card included: stamp it afterwards.
+    """
+    graph = model.graph
+    used = {name for node in graph.node for name in node.input} | {o.name for o in graph.output}
+    kept = [w for w in graph.initializer if w.name in used]
+    del graph.initializer[:]
+    graph.initializer.extend(kept)
+    del graph.value_info[:]
+    model.producer_name, model.producer_version = "rt-tag", ""
+    for part in (model, graph, *graph.node, *graph.initializer, *graph.input, *graph.output):
+        part.doc_string = ""
+        del part.metadata_props[:]
+    graph.name = "g"
+    public = {t.name for t in (*graph.input, *graph.output)}
+    values = [w.name for w in graph.initializer] + [o for n in graph.node for o in n.output]
+    short = {name: f"v{i}" for i, name in enumerate(v for v in values if v not in public)}
+    for weight in graph.initializer:
+        weight.name = short.get(weight.name, weight.name)
+    for i, node in enumerate(graph.node):
+        node.name = f"n{i}"
+        for names in (node.input, node.output):
+            renamed = [short.get(name, name) for name in names]
+            del names[:]
+            names.extend(renamed)
+
+
+def _first(e: Exception) -> str:
+    lines = [line for line in str(e).splitlines() if line.strip()]
+    return lines[0][:200] if lines else type(e).__name__

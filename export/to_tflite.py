@@ -1,0 +1,104 @@
+"""Torch network to float TFLite through litert-torch, and the slimming of TFLite files.
+
+litert-torch prints on import and while it works: it is imported and run inside `quiet`.
+"""
+
+from __future__ import annotations
+
+import logging
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import torch
+from torch import Tensor, nn
+
+from export.quiet import quiet
+from export.to_onnx import INPUT, OUTPUT
+from realtime.card import Card
+from realtime.errors import ModelError, UsageError
+from realtime.runners.plan import Plan
+
+ALIGNMENT = 16  # bytes; the format asks it of weights, and Python's flatbuffers does not know
+
+log = logging.getLogger("rt.export.to_tflite")
+
+
+class _Named(nn.Module):
+    """A network whose input and output carry names into the TFLite signature."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, features: Tensor) -> dict[str, Tensor]:
+        """Scores of one window."""
+        return {OUTPUT: self.network(features)}
+
+
+def to_tflite(network: nn.Module, card: Card) -> tuple[bytes, Card]:
+    """Export a network, float32, for one window at a time.
+
+    The input keeps torch's layout: with one channel, the change to the format's own is a
+    reshape that costs nothing.
+
+    Args:
+        network: scores from windows laid out as `card.input.layout` says.
+        card: its card; without states.
+
+    Returns:
+        The TFLite file's bytes, slim and without a card, and the card with the tensors' names.
+
+    Raises:
+        UsageError: a stateful model.
+        ModelError: the converter refuses the network.
+    """
+    if card.states:
+        raise UsageError(f"{card.name} has states", "only whole-window models are exported")
+    example = torch.zeros(Plan(card, card.name).input_shape)
+    try:
+        with quiet(), tempfile.TemporaryDirectory() as folder:
+            import litert_torch
+
+            path = Path(folder) / "model.tflite"
+            edge = litert_torch.convert(_Named(network).eval(), sample_kwargs={INPUT: example})
+            edge.export(str(path))
+            model = slim(path.read_bytes())
+    except Exception as e:  # litert-torch, torch.export and MLIR each raise their own
+        lines = str(e).strip().splitlines() or [type(e).__name__]
+        raise ModelError(f"{card.name} cannot be exported to TFLite: {lines[0][:200]}") from e
+    return model, msgspec.structs.replace(
+        card, input=msgspec.structs.replace(card.input, name=INPUT), output=OUTPUT
+    )
+
+
+def slim(model: bytes) -> bytes:
+    """A TFLite file with short tensor names; the signature's names stay.
+
+    The converter names a tensor by all torch modules that it came from: 30 KB in a small model.
+    """
+    from ai_edge_quantizer.utils import tfl_flatbuffer_utils
+
+    with quiet():
+        tree = tfl_flatbuffer_utils.read_model(bytearray(model))
+        for graph in tree.subgraphs:
+            for i, tensor in enumerate(graph.tensors):
+                tensor.name = f"t{i}".encode()
+        return pack(tree)
+
+
+def pack(tree: Any) -> bytes:
+    """A TFLite object tree (`ModelT`) as a file."""
+    import flatbuffers  # type: ignore[import-untyped, import-not-found, unused-ignore]
+
+    class Builder(flatbuffers.Builder):  # type: ignore[misc, unused-ignore]
+        """Puts byte vectors, which hold the weights, on `ALIGNMENT`."""
+
+        def StartVector(self, size: int, count: int, alignment: int) -> Any:  # noqa: N802
+            weights = size == 1 and count >= ALIGNMENT
+            return super().StartVector(size, count, ALIGNMENT if weights else alignment)
+
+    builder = Builder(1024)
+    builder.Finish(tree.Pack(builder), b"TFL3")
+    return bytes(builder.Output())
