@@ -35,60 +35,25 @@ import time
 from collections import deque
 from collections.abc import Mapping, Sequence
 
-import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from realtime.card import Card, Decision
+from realtime.card import Decision
 from realtime.decide import Change, Decider
-from realtime.errors import AudioError, UsageError
-from realtime.frontend import FrontEnd, finish_window
+from realtime.errors import AudioError
 from realtime.outputs import DeviceEvent, Dropped, Event, Opening, Output, Reading, Start, Stop
+from realtime.report import Report
 from realtime.resample import StreamResampler
 from realtime.runners import Runner
 from realtime.sources import Block, DeviceChange, Source
+from realtime.window import Window, level_db
 
 Array = NDArray[np.float32]
 
-FLOOR_DB = -120.0  # level of digital silence
 LOUDEST = 1e6  # beyond, a float sample is no sound; integer-scaled files stay under
-STATEFUL_TAIL_S = 0.5  # silence after the end for a model that sees no windows
 TIMED_HOPS = 4096  # hops whose durations are kept for the report
 
 log = logging.getLogger("rt.realtime.engine")
-
-
-class Report(msgspec.Struct):
-    """How one input went.
-
-    Args:
-        source: its name.
-        seconds: seconds of audio, lost ones included.
-        decisions: runs of the model.
-        starts: events that started.
-        dropped: samples lost, at the source's rate.
-        cleaned: samples that were NaN, infinite or absurd, and became zero.
-        bad_scores: decisions with a score that was no number.
-        cpu_s: seconds of processor time from the first to the last block, all threads.
-        busy_s: seconds of work by the clock, reading the source left out.
-        hop_s: seconds between decisions.
-        latency_ms: milliseconds from a hop's last sample to its outputs: median and 99th
-            percentile over the last few thousand hops.
-        interrupted: `stop` ended it.
-    """
-
-    source: str
-    seconds: float = 0.0
-    decisions: int = 0
-    starts: int = 0
-    dropped: int = 0
-    cleaned: int = 0
-    bad_scores: int = 0
-    cpu_s: float = 0.0
-    busy_s: float = 0.0
-    hop_s: float = 0.0
-    latency_ms: tuple[float, float] = (0.0, 0.0)
-    interrupted: bool = False
 
 
 class Engine:
@@ -119,7 +84,7 @@ class Engine:
         self.card = runner.card
         self.outputs = outputs
         self.decider = Decider(self.card, decision, thresholds)
-        self._window = _Window(self.card, hop_s)
+        self._window = Window(self.card, hop_s)
         self._source: Source | None = None
         self._stopped = False
 
@@ -363,65 +328,3 @@ class Engine:
             report.latency_ms = (float(middle), float(slow))
         report.interrupted = self._stopped
         return report
-
-
-class _Window:
-    """The model's window, which rolls on by one hop.
-
-    Args:
-        card: its sizes.
-        hop_s: seconds between decisions, or None for the card's.
-    """
-
-    def __init__(self, card: Card, hop_s: float | None) -> None:
-        spec = card.input.features
-        unit = spec.hop if spec is not None else 1  # samples in a row
-        rows = card.window_frames if spec is not None else round(card.window_s * card.rate)
-        asked = card.hop_s if hop_s is None else hop_s
-        step = max(1, round(asked * card.rate / unit))
-        if step > rows or (card.states and step != rows):
-            raise UsageError(
-                f"a hop of {asked:g} s does not fit model {card.name}",
-                f"use {card.hop_s:g} s" if card.states else f"use up to {card.window_s:g} s",
-            )
-        self.seconds = rows * unit / card.rate
-        self.hop = step * unit  # samples
-        tail = round(STATEFUL_TAIL_S * card.rate) if card.states else (rows - step) * unit
-        self.tail_hops = -(-tail // self.hop)
-        self._step = step
-        self._spec = spec
-        self._front = FrontEnd(spec) if spec is not None else None
-        self._rows = np.zeros((rows, spec.width) if spec is not None else rows, np.float32)
-
-    def reset(self) -> None:
-        """Start after silence: all rows but those of the first hop."""
-        self._rows[:] = 0.0
-        if self._front is None or self._spec is None:
-            return
-        self._front.reset()
-        spec = self._spec
-        keep = len(self._rows) - self._step
-        # a few frames more than are kept: with `center` the first need a whole FFT of samples
-        before = (keep + 1 + spec.fft // spec.hop) * spec.hop
-        # and what makes every later hop complete its own frames, neither more nor fewer
-        before += max(0, self._front.delay - spec.hop)
-        frames = self._front.push(np.zeros(before, np.float32))
-        if keep:
-            self._rows[-keep:] = frames[-keep:]
-
-    def push(self, hop: Array) -> Array:
-        """Roll on by one hop of samples; the window for the runner."""
-        new = hop if self._front is None else self._front.push(hop)
-        if len(new) != self._step:
-            raise ValueError(f"{len(new)} rows in a hop of {self._step}")
-        self._rows[: -self._step] = self._rows[self._step :]
-        self._rows[-self._step :] = new
-        if self._spec is None:
-            return self._rows
-        return finish_window(self._spec, self._rows)
-
-
-def level_db(audio: Array) -> float:
-    """RMS of samples in dBFS, no lower than `FLOOR_DB`."""
-    power = float(np.dot(audio, audio)) / max(1, len(audio))
-    return max(FLOOR_DB, 10.0 * float(np.log10(power))) if power > 0.0 else FLOOR_DB

@@ -16,8 +16,8 @@ import msgspec
 
 from realtime.card import Card
 from realtime.errors import RtError, UsageError
+from realtime.fields import DEFAULT_MODEL
 from realtime.runners import open_runner
-from realtime.settings import DEFAULT_MODEL
 
 WEIGHTS = Path(__file__).parent / "weights"
 SUFFIXES = {"onnx": ".onnx", "litert": ".tflite"}

@@ -20,69 +20,31 @@ A key that nobody knows is an error that names the file and the nearest key.
 
 from __future__ import annotations
 
-import difflib
-import math
 import os
 import sys
 import tomllib
-import types
-import typing
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
 
 from realtime.card import Card, Decision
 from realtime.errors import UsageError
+from realtime.fields import (
+    DecideSettings,
+    EngineSettings,
+    check,
+    fields_of,
+    kind_of,
+    nearest,
+    option_name,
+    parse_thresholds,
+    toml_of,
+    variable_name,
+)
 
 FILE_NAME = "rt-tag.toml"
-DEFAULT_MODEL = "kws12"
-
-
-class DecideSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """How scores become events; None is what the card says. Fields as in `card.Decision`."""
-
-    smoothing_s: float | None = None
-    average: int | None = None
-    hysteresis: float | None = None
-    confirm: int | None = None
-    min_duration_s: float | None = None
-    refractory_s: float | None = None
-    exclusive: bool | None = None
-    background: tuple[str, ...] | None = None
-
-
-class EngineSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """What a run needs to know.
-
-    Args:
-        model: shipped name, or path.
-        card: path of a card, for a model that carries none; empty is none.
-        device: name, part of one, or index of an input device; empty is the default one.
-        rate: sampling rate in Hz to open a device with, or of raw PCM; 0 is the source's own.
-        channels: channels likewise; 0 is the source's own.
-        format: of raw PCM; empty is s16.
-        runtime: "onnx", "litert", or empty for the model file's own.
-        threads: threads of the model; 0 leaves it to the runtime.
-        hop_s: seconds between two decisions; 0 is the card's.
-        top: labels shown in the terminal.
-        thresholds: label to threshold, "default" for the others.
-        decision: how scores become events.
-    """
-
-    model: str = DEFAULT_MODEL
-    card: str = ""
-    device: str = ""
-    rate: int = 0
-    channels: int = 0
-    format: Literal["", "s16", "s24", "s32", "f32"] = ""
-    runtime: Literal["", "onnx", "litert"] = ""
-    threads: int = 1
-    hop_s: float = 0.0
-    top: int = 5
-    thresholds: dict[str, float] = {}
-    decision: DecideSettings = DecideSettings()
 
 
 class Settings(msgspec.Struct, frozen=True):
@@ -171,30 +133,19 @@ def read_file(path: Path) -> dict[str, Any]:
         else:
             flat[key] = value
     for key in flat:
-        _known(key, str(path))
+        kind_of(key, str(path))
     return flat
 
 
 def from_environment(environ: Mapping[str, str]) -> dict[str, str]:
     """Settings said by variables: RT_MODEL, RT_THRESHOLD, RT_DECISION_CONFIRM, ..."""
-    names = [*_fields(EngineSettings), *(f"decision.{n}" for n in _fields(DecideSettings))]
+    names = [*fields_of(EngineSettings), *(f"decision.{n}" for n in fields_of(DecideSettings))]
     names = [n for n in names if n not in ("thresholds", "decision")]
     return {
         name: environ[variable_name(name)]
         for name in [*names, "threshold"]
         if environ.get(variable_name(name))
     }
-
-
-def variable_name(key: str) -> str:
-    """The environment variable of a field."""
-    return "RT_" + key.upper().replace(".", "_")
-
-
-def option_name(key: str) -> str:
-    """The command line option of a field."""
-    name = key.rsplit(".", maxsplit=1)[-1].replace("_", "-")
-    return "--" + name.removesuffix("-s")
 
 
 def user_file(environ: Mapping[str, str]) -> Path | None:
@@ -208,53 +159,6 @@ def user_file(environ: Mapping[str, str]) -> Path | None:
             base = str(Path(home) / ".config")
     path = Path(base) / "rt-tag" / FILE_NAME
     return path if base and path.is_file() else None
-
-
-def parse_thresholds(value: Any, origin: str) -> dict[str, float]:
-    """Read "0.6" or "yes=0.7,no=0.5", or both: "0.6,yes=0.7".
-
-    Raises:
-        UsageError: not of that form, or out of 0 to 1.
-    """
-    found: dict[str, float] = {}
-    for part in str(value).split(","):
-        label, _, number = part.rpartition("=")
-        label = label.strip() or "default"
-        try:
-            found[label] = float(number)
-        except ValueError:
-            raise UsageError(
-                f"{origin}: {part.strip() or 'nothing'} is no threshold",
-                "write 0.6, or yes=0.7,no=0.5",
-            ) from None
-    for label, threshold in found.items():
-        check(f"thresholds.{label}", threshold, origin)
-    return found
-
-
-def check(key: str, value: Any, origin: str) -> Any:
-    """A value in its field's type and range.
-
-    Raises:
-        UsageError: it does not fit.
-    """
-    kind = _known(key, origin)
-    if isinstance(value, str):
-        value = _from_text(value, kind)
-    try:
-        value = msgspec.convert(value, kind)
-    except msgspec.ValidationError as e:
-        expected = str(e).replace("Expected ", "expected ").replace(" | null", "")
-        raise UsageError(
-            f"{origin}: {key} is {value!r}: {expected}", "see rt-tag --help"
-        ) from e
-    if isinstance(value, (int, float)) and not isinstance(value, bool):
-        low, high = _range(key)
-        if not low <= value <= high:
-            top = "" if high == math.inf else f" to {high:g}"
-            more = " or more" if high == math.inf else ""
-            raise UsageError(f"{origin}: {key} is {value:g}", f"use {low:g}{top}{more}")
-    return value
 
 
 def settle(
@@ -272,18 +176,22 @@ def settle(
     for label in values.thresholds:
         if label != "default":
             _label(label, card, origins[f"thresholds.{label}"])
-    own = {k: getattr(values.decision, k) for k in _fields(DecideSettings)}
+    own = {k: getattr(values.decision, k) for k in fields_of(DecideSettings)}
     own = {k: v for k, v in own.items() if v is not None}
     for label in own.get("background", ()):
         _label(label, card, origins["decision.background"])
     decision = msgspec.structs.replace(card.decision, **own)
     rows = [
-        (name, _toml(getattr(values, name)), origins.get(name, "default"))
-        for name in _fields(EngineSettings)
+        (name, toml_of(getattr(values, name)), origins.get(name, "default"))
+        for name in fields_of(EngineSettings)
         if name not in ("thresholds", "decision", "hop_s")
     ]
     rows.append(
-        ("hop_s", _toml(values.hop_s or card.hop_s), origins.get("hop_s", f"card {card.name}"))
+        (
+            "hop_s",
+            toml_of(values.hop_s or card.hop_s),
+            origins.get("hop_s", f"card {card.name}"),
+        )
     )
     thresholds = {}
     for label in card.labels:
@@ -292,18 +200,11 @@ def settle(
         key = label if label in values.thresholds else "default"
         thresholds[label] = values.thresholds.get(key, card.threshold(label))
         origin = origins.get(f"thresholds.{key}", f"card {card.name}")
-        rows.append((f"thresholds.{label}", _toml(thresholds[label]), origin))
-    for name in _fields(DecideSettings):
+        rows.append((f"thresholds.{label}", toml_of(thresholds[label]), origin))
+    for name in fields_of(DecideSettings):
         origin = origins.get(f"decision.{name}", f"card {card.name}")
-        rows.append((f"decision.{name}", _toml(getattr(decision, name)), origin))
+        rows.append((f"decision.{name}", toml_of(getattr(decision, name)), origin))
     return decision, thresholds, rows
-
-
-def nearest(word: str, words: Iterable[str]) -> str:
-    """A hint: the nearest of some words, or all of them."""
-    known = list(words)
-    near = difflib.get_close_matches(word, known, n=1)
-    return f"did you mean {near[0]}?" if near else f"there is {', '.join(known)}"
 
 
 def _label(label: str, card: Card, origin: str) -> None:
@@ -311,56 +212,3 @@ def _label(label: str, card: Card, origin: str) -> None:
         raise UsageError(
             f"{origin}: model {card.name} has no label {label}", nearest(label, card.labels)
         )
-
-
-def _fields(struct: type[msgspec.Struct]) -> tuple[str, ...]:
-    return struct.__struct_fields__
-
-
-def _known(key: str, origin: str) -> Any:
-    """The type of a dotted field."""
-    table, _, name = key.rpartition(".")
-    if table == "thresholds":
-        return float
-    struct = DecideSettings if table == "decision" else EngineSettings
-    known = _fields(struct)
-    if table not in ("", "decision") or name not in known:
-        prefix = f"{table}." if table else ""
-        hint = nearest(name, known)
-        raise UsageError(f"{origin}: there is no setting {prefix}{name}", hint)
-    return typing.get_type_hints(struct)[name]
-
-
-def _from_text(value: str, kind: Any) -> Any:
-    """Text of the environment or the command line in the field's own type, if it can be."""
-    kinds = typing.get_args(kind) if isinstance(kind, types.UnionType) else (kind,)
-    if bool in kinds and value.lower() in ("1", "true", "yes", "on", "0", "false", "no", "off"):
-        return value.lower() in ("1", "true", "yes", "on")
-    for number in (int, float):
-        if number in kinds:
-            try:
-                return number(value)
-            except ValueError:
-                continue
-    if any(typing.get_origin(k) is tuple for k in kinds):
-        return [part.strip() for part in value.split(",") if part.strip()]
-    return value
-
-
-def _range(key: str) -> tuple[float, float]:
-    if key.startswith("thresholds.") or key == "decision.hysteresis":
-        return 0.0, 1.0
-    if key in ("decision.confirm", "decision.average"):
-        return 1, 1000
-    if key.endswith("_s"):
-        return 0.0, 3600.0
-    return (1 if key == "top" else 0), math.inf
-
-
-def _toml(value: Any) -> str:
-    """A value as TOML writes it."""
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, (tuple, list)):
-        return "[" + ", ".join(_toml(v) for v in value) + "]"
-    return msgspec.json.encode(value).decode()

@@ -25,8 +25,9 @@ from realtime.commands.common import (
 from realtime.errors import AudioError, UsageError
 
 if TYPE_CHECKING:
-    from realtime.engine import Engine, Report
+    from realtime.engine import Engine
     from realtime.outputs import Output
+    from realtime.report import Report
     from realtime.settings import Settings
     from realtime.sources import Source
 

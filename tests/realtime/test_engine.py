@@ -7,12 +7,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from realtime.card import Decision, InputSpec
-from realtime.engine import FLOOR_DB, Engine, level_db
+from realtime.engine import Engine
 from realtime.errors import FormatError, UsageError
 from realtime.features import FeatureSpec
 from realtime.outputs import DeviceEvent, Dropped, Start, Stop
 from realtime.runners import open_runner
 from realtime.sources import Block, DeviceChange
+from realtime.window import FLOOR_DB, level_db
 
 
 def hear(kit, runner, source, **kwargs):

@@ -6,7 +6,8 @@ import pytest
 
 from realtime.card import Decision
 from realtime.errors import UsageError
-from realtime.settings import load_settings, parse_thresholds, settle
+from realtime.fields import parse_thresholds
+from realtime.settings import load_settings, settle
 
 
 def test_precedence(tmp_path):
