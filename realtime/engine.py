@@ -107,10 +107,13 @@ class Engine:
                     self._change_device(block)
                 else:
                     self._mind_the_gap(block)
-                    self._hear(self._resample(self._mono(block.audio)))
+                    self._hear(self._resampler.process(self._mono(block.audio)))
                 self._report.busy_s += time.perf_counter() - began
         except AudioError as e:
             fault = e
+        except BaseException:
+            source.close()
+            raise
         began = time.perf_counter()
         self._end_stretch()
         self._report.busy_s += time.perf_counter() - began
@@ -123,7 +126,7 @@ class Engine:
         return report
 
     def stop(self) -> None:
-        """End the input soon, as if it were over. From any thread or a signal handler."""
+        """End the input soon, as if it were over, and every later one; from any thread."""
         self._stopped = True
         source = self._source
         if source is not None:
@@ -137,9 +140,7 @@ class Engine:
         self._report = Report(source=source.name, hop_s=self._window.hop / self.card.rate)
         self._durations: deque[float] = deque(maxlen=TIMED_HOPS)
         self._expected = 0  # next sample of the source
-        self._waiting: deque[tuple[int, Event]] = (
-            deque()
-        )  # not decisions: kept until their time
+        self._waiting: deque[tuple[int, Event]] = deque()  # kept until decisions reach them
         opening = Opening(
             source=source.name,
             model=self.card.name,
@@ -156,11 +157,7 @@ class Engine:
 
     def _begin_stretch(self, position: int) -> None:
         """Start hearing at a position of the source, after silence."""
-        self._resampler = (
-            None
-            if self._rate == self.card.rate
-            else StreamResampler(self._rate, self.card.rate, 1)
-        )
+        self._resampler = StreamResampler(self._rate, self.card.rate)  # or as they are
         self._expected = position
         self._origin = self._at_card_rate(position)
         self._heard = 0  # samples of this stretch in decided hops
@@ -176,8 +173,7 @@ class Engine:
         if self._fresh:
             self._release(self._origin)
             return
-        if self._resampler is not None:
-            self._hear(self._resampler.flush())
+        self._hear(self._resampler.flush())
         end = self._origin + self._heard + self._fill
         if self._fill:
             short = self._fill
@@ -213,9 +209,6 @@ class Engine:
         mean: Array = audio.mean(axis=1, dtype=np.float32)
         return mean
 
-    def _resample(self, mono: Array) -> Array:
-        return mono if self._resampler is None else self._resampler.process(mono)
-
     def _mind_the_gap(self, block: Block) -> None:
         """Keep the input's clock where samples were lost."""
         gap = block.position - self._expected
@@ -226,7 +219,7 @@ class Engine:
         if gap <= 0:
             return
         if gap <= self._window.seconds * self._rate and not self._fresh:
-            self._hear(self._resample(np.zeros(gap, np.float32)))
+            self._hear(self._resampler.process(np.zeros(gap, np.float32)))
             self._expected += gap
         else:
             self._end_stretch()

@@ -1,4 +1,4 @@
-"""`Report`: how one input went, in numbers. Made by the engine, told on stderr by the commands."""
+"""`Report`: how one input went. Made by the engine, told on stderr by the commands."""
 
 from __future__ import annotations
 
