@@ -87,8 +87,10 @@ def tag_live(rt_tag, card, path, *options):
 def assert_same(found, expected, *, tolerance_s, peak_tolerance):
     """The same labels start and stop in the same order, at the same times but for an offset.
 
-    A start's score is taken on a slope, so it differs with the grid; the peak hardly does.
+    A stop and the next start may swap places by a hop, so each kind is compared by itself. A
+    start's score is taken on a slope, so it differs with the grid; the peak hardly does.
     """
+    found, expected = (sorted(x, key=lambda e: e["event"]) for x in (found, expected))
     assert [(e["event"], e["label"]) for e in found] == [
         (e["event"], e["label"]) for e in expected
     ]
@@ -135,8 +137,8 @@ def tag_pipe(rt_tag, data, *options):
 
 
 @pytest.mark.parametrize("kind", ["s16", "s24", "s32", "f32", "wav"])
-def test_a_pipe_gives_exactly_the_events_of_the_file(rt_tag, quick_bands, melody, kind):
-    model = ("--model", str(quick_bands))
+def test_a_pipe_gives_exactly_the_events_of_the_file(rt_tag, band_model, melody, kind):
+    model = ("--model", str(band_model))
     whole, rate = soundfile.read(melody, dtype="int32")
     if kind == "wav":
         data, options = melody.read_bytes(), ()
