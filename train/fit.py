@@ -19,6 +19,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import torch
 from rich.console import Console
 from rich.progress import (
@@ -32,7 +33,7 @@ from torch import Tensor, nn
 
 from models import build, parameters
 from models.checkpoint import load_model, load_tensors, save_checkpoint
-from realtime.card import FORMAT, Card, InputSpec
+from realtime.card import FORMAT, Card, Decision, InputSpec
 from realtime.errors import UsageError
 from train.batches import EITHER, Batches
 from train.manifest import read_manifest
@@ -124,7 +125,7 @@ def card_of(recipe: Recipe, steps: int, accuracy: float) -> Card:
         labels=recipe.data.labels,
         thresholds=recipe.thresholds,
         scores="logit_softmax",
-        decision=recipe.decision,
+        decision=_decision(recipe),
         licence=recipe.data.licence,
         trained_on=recipe.data.trained_on,
         measured=(
@@ -133,6 +134,14 @@ def card_of(recipe: Recipe, steps: int, accuracy: float) -> Card:
         recipe=recipe.to_dict(),
         digest=recipe.features.digest(),
     )
+
+
+def _decision(recipe: Recipe) -> Decision:
+    """The recipe's rule; labels that are no word make no events unless it says otherwise."""
+    rule = recipe.decision
+    if rule.background:
+        return rule
+    return msgspec.structs.replace(rule, background=recipe.data.background)
 
 
 def _loss(

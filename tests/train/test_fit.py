@@ -1,4 +1,4 @@
-"""Training on our own spoken words: it learns, resumes exactly, and is judged as on the edge."""
+"""Training on our own spoken words: it learns, resumes exactly, is judged as on the edge."""
 
 from pathlib import Path
 
