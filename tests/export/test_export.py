@@ -1,0 +1,235 @@
+"""Each route, from a checkpoint of random weights to a file that the real runner reads."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch", reason="needs the train extra")
+pytest.importorskip("safetensors", reason="needs the train extra")
+
+from export import calibrate, command, quantize, verify  # noqa: E402
+from export.stamp import stamp  # noqa: E402
+from models import build  # noqa: E402
+from models.checkpoint import save_checkpoint  # noqa: E402
+from realtime.card import FORMAT, Card, InputSpec  # noqa: E402
+from realtime.errors import ParityError  # noqa: E402
+from realtime.features import FeatureSpec  # noqa: E402
+from realtime.runners import open_runner  # noqa: E402
+
+SPEC = FeatureSpec(
+    kind="mel", rate=16_000, frame=480, mels=40, log_floor=1e-5, mean=-4.0, std=4.0
+)
+SHAPE = {"network": "dscnn", "stem": 8, "stages": [[12, 1, 2], [16, 2, 2]]}
+LABELS = ("yes", "no", "up", "unknown")
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory) -> Path:
+    """A DS-CNN of random weights that is sure of what it says, as a trained one is."""
+    torch.manual_seed(1)
+    network = build(SHAPE, len(LABELS))
+    card = Card(
+        format=FORMAT,
+        name="trial",
+        task="tag",
+        input=InputSpec(kind="features", features=SPEC),
+        rate=SPEC.rate,
+        window_s=1.0,
+        hop_s=0.1,
+        labels=LABELS,
+        scores="logit_softmax",
+        licence="CC0",
+        measured=({"figure": "none"},),
+        recipe={"name": "trial"},
+        digest=SPEC.digest(),
+    )
+    clips = calibrate.take_clips(card, [], "train", 20, "demo")
+    windows = torch.from_numpy(clips.windows)[:, None]
+    network.train()
+    with torch.no_grad():
+        for _ in range(30):
+            network(windows)
+        network.eval()
+        logits = network(windows)
+        network.classifier.bias -= logits.mean(0)
+        network.classifier.weight *= 3.0 / logits.std()
+        network.classifier.bias *= 3.0 / logits.std()
+    path = tmp_path_factory.mktemp("checkpoint") / "best.safetensors"
+    tensors = {f"model.{k}": v for k, v in network.state_dict().items()}
+    save_checkpoint(path, tensors, SHAPE, card)
+    return path
+
+
+def run(capsys, *words: str | Path) -> tuple[int, str, str]:
+    status = command.main([str(w) for w in words])
+    out, err = capsys.readouterr()
+    return status, out, err
+
+
+def check_route(checkpoint: Path, out: Path, capsys, kind: str) -> None:
+    status, text, err = run(capsys, checkpoint, "-o", out, "--clips", "40", "--json")
+    assert status == 0, err
+    report = json.loads(text)
+    assert report["kind"].endswith(kind)
+    assert report["model_bytes"] == out.stat().st_size
+    assert report["agreement"]["mean"] <= verify.LIMITS[kind].mean
+    assert not list(out.parent.glob(".*"))
+
+    runner = open_runner(out)
+    card = runner.card
+    assert card.name == "trial"
+    assert card.labels == LABELS
+    assert card.recipe == {"name": "trial"}
+    assert card.measured[0] == {"figure": "none"}
+    entry = card.measured[1]
+    assert entry["command"].startswith("rt-export best.safetensors -o ")
+    assert str(out.parent) not in out.read_bytes().decode("latin-1")
+    assert abs(entry["model_kb"] - report["model_bytes"] / 1000) < 0.11
+    scores = runner.run(np.zeros((card.window_frames, 40), np.float32))
+    assert scores.shape == (4,)
+    assert scores.sum() == pytest.approx(1.0, abs=1e-5)
+
+
+def test_onnx_float(checkpoint, tmp_path, capsys):
+    pytest.importorskip("onnxscript", reason="needs the export extra")
+    check_route(checkpoint, tmp_path / "trial.onnx", capsys, "float")
+
+
+def test_onnx_int8_and_its_smallness(checkpoint, tmp_path, capsys):
+    onnx = pytest.importorskip("onnx", reason="needs the export extra")
+    pytest.importorskip("onnxscript", reason="needs the export extra")
+    out = tmp_path / "trial_q.onnx"
+    check_route(checkpoint, out, capsys, "int8")
+    model = onnx.load(out)
+    kinds = [n.op_type for n in model.graph.node]
+    assert kinds.count("QuantizeLinear") > 5
+    assert "BatchNormalization" not in kinds
+    assert kinds[0] == "Conv", "the first layer stays float"
+    assert [p.key for p in model.metadata_props] == ["rt.card"]
+    assert not any(n.metadata_props or n.doc_string for n in model.graph.node)
+    assert out.stat().st_size < 20_000
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(400)
+@pytest.mark.parametrize("name", ["trial.tflite", "trial_q.tflite"])
+def test_tflite(checkpoint, tmp_path, capsys, name):
+    pytest.importorskip("litert_torch", reason="needs the export extra on x86-64")
+    check_route(checkpoint, tmp_path / name, capsys, "int8" if "_q" in name else "float")
+    interpreter = pytest.importorskip("ai_edge_litert.interpreter")
+    mapped = interpreter.Interpreter(model_path=str(tmp_path / name))
+    held = interpreter.Interpreter(model_content=(tmp_path / name).read_bytes())
+    for net in (mapped, held):
+        net.allocate_tensors()
+        net.invoke()
+
+
+def test_a_model_that_disagrees_is_refused_and_not_left(
+    checkpoint, tmp_path, capsys, monkeypatch
+):
+    onnx = pytest.importorskip("onnx", reason="needs the export extra")
+    pytest.importorskip("onnxscript", reason="needs the export extra")
+    out = tmp_path / "trial.onnx"
+    out.write_bytes(b"what was there before")
+
+    def spoiled(model, card):
+        proto = onnx.load_from_string(model)
+        for weight in proto.graph.initializer:
+            values = onnx.numpy_helper.to_array(weight)
+            if values.shape == (len(LABELS),):  # the last layer's bias
+                weight.CopyFrom(onnx.numpy_helper.from_array(values[::-1] + 1, weight.name))
+        return stamp(proto.SerializeToString(), card)
+
+    monkeypatch.setattr("export.stamp.stamp", spoiled)
+    status, text, err = run(capsys, checkpoint, "-o", out, "--clips", "40")
+    assert status == ParityError.status == 7
+    assert "does not agree" in err
+    assert text == ""
+    assert out.read_bytes() == b"what was there before"
+    assert [p.name for p in tmp_path.iterdir()] == ["trial.onnx"]
+
+
+def test_tolerance_refuses_what_the_default_takes(checkpoint, tmp_path, capsys):
+    pytest.importorskip("onnxscript", reason="needs the export extra")
+    out = tmp_path / "trial_q.onnx"
+    words = (checkpoint, "-o", out, "--clips", "20", "--tolerance", "1e-9")
+    assert run(capsys, *words)[0] == 7
+    assert not list(tmp_path.iterdir())
+
+
+def test_wrong_use(checkpoint, tmp_path, capsys, monkeypatch):
+    def status(*words) -> tuple[int, str]:
+        code, _, err = run(capsys, *words)
+        assert "Traceback" not in err
+        return code, err
+
+    text = tmp_path / "text.safetensors"
+    text.write_text("no checkpoint")
+    good = tmp_path / "a.onnx"
+    assert status(checkpoint, "-o", tmp_path / "a.pt")[0] == 2
+    assert status(checkpoint)[0] == 2
+    assert status(checkpoint, "-o", good, "--clips", "1")[0] == 2
+    assert status(checkpoint, "-o", good, "--data", tmp_path / "none.csv")[0] == 2
+    assert status(text, "-o", good)[0] == 3
+    assert status(tmp_path / "missing.safetensors", "-o", good)[0] == 3
+    assert status(checkpoint, "-o", tmp_path / "no" / "a.onnx")[0] == 6
+    monkeypatch.setattr("export.quiet.find_spec", lambda name: None)
+    code, err = status(checkpoint, "-o", tmp_path / "a.tflite")
+    assert code == 5
+    assert "litert-torch" in err
+    assert "rt-tag[export]" in err
+    assert [p.name for p in tmp_path.iterdir()] == ["text.safetensors"]
+
+
+def test_calibration_never_reads_test_rows(tmp_path, checkpoint):
+    manifest = tmp_path / "data.csv"
+    rows = ["file,label,group,split,role"]
+    for part in ("train", "val", "test"):
+        rows += [f"{part}/{i}.wav,yes,{i},{part},clip" for i in range(3)]
+    manifest.write_text("\n".join(rows))
+    sounds, name = calibrate.list_sounds(manifest, None)
+    assert name == "data.csv"
+    assert {s.part for s in sounds} == {"train", "val"}
+    assert sounds[0].file == tmp_path / "train" / "0.wav"
+
+
+def test_spans_cover_a_share_of_windows():
+    low = np.linspace(-1, 0, 101, dtype=np.float32)
+    spans = quantize.Spans({"a": low}, {"a": 10 + low})
+    assert spans.cover(1.0)["a"] == (-1, 10)
+    assert spans.cover(0.9)["a"] == pytest.approx((-0.9, 9.9))
+
+
+def test_scores_that_are_no_numbers_are_no_agreement():
+    class Fixed:
+        runtime = "none"
+        card = Card(
+            format=FORMAT,
+            name="fixed",
+            task="tag",
+            input=InputSpec(kind="features", features=SPEC),
+            rate=SPEC.rate,
+            window_s=1.0,
+            hop_s=0.1,
+            labels=LABELS,
+            scores="softmax",
+        )
+
+        def __init__(self, value: float) -> None:
+            self.value = value
+
+        def run(self, window):
+            return np.full(4, self.value, np.float32)
+
+        def reset(self) -> None:
+            pass
+
+    clips = calibrate.Clips(np.zeros((3, 1, 1), np.float32), np.full(3, -1), "none")
+    found = verify.compare(Fixed(0.25), Fixed(float("nan")), clips, margin=0.1)
+    assert found.mean == 1.0
+    with pytest.raises(ParityError):
+        verify.require(found, verify.LIMITS["int8"], "fixed")
