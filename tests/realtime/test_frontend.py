@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import realtime.frontend
+import realtime.spectrum
 from realtime import kernels
 from realtime.features import FeatureSpec, dct_table, kaldi_fbank, mel_table, window_table
 from realtime.frontend import FrontEnd, finish_window, one_shot
@@ -229,8 +229,8 @@ def test_mel_blocks_hold_the_whole_table() -> None:
         if spec.kind == "waveform":
             continue
         table = np.zeros((spec.fft // 2 + 1, spec.mels), np.float32)
-        for weights, low, high, bands in realtime.frontend._band_blocks(spec):
-            assert weights.size <= realtime.frontend.BLOCK_WEIGHTS or weights.shape[0] == 1
+        for weights, low, high, bands in realtime.spectrum.band_blocks(spec):
+            assert weights.size <= realtime.spectrum.BLOCK_WEIGHTS or weights.shape[0] == 1
             table[low:high, bands] = weights.T
         np.testing.assert_array_equal(table, mel_table(spec).astype(np.float32))
 
@@ -238,7 +238,7 @@ def test_mel_blocks_hold_the_whole_table() -> None:
 def test_without_the_private_fft_the_bits_are_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     x = clip(5000)
     want = one_shot(SPECS["ast"], x)
-    monkeypatch.setattr(realtime.frontend, "_KERNEL", None)
+    monkeypatch.setattr(realtime.spectrum, "_KERNEL", None)
     np.testing.assert_array_equal(one_shot(SPECS["ast"], x), want)
 
 
@@ -250,9 +250,9 @@ def test_a_private_fft_that_changed_is_not_used(monkeypatch: pytest.MonkeyPatch)
 
     for module in (Changed, object()):
         monkeypatch.setattr(
-            realtime.frontend.importlib, "import_module", lambda name, m=module: m
+            realtime.spectrum.importlib, "import_module", lambda name, m=module: m
         )
-        assert realtime.frontend._direct_rfft() is None
+        assert realtime.spectrum.direct_rfft() is None
 
 
 def test_the_kernel_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
