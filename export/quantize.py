@@ -154,7 +154,9 @@ def onnx_int8(model: bytes, spans: Spans, choice: Choice) -> bytes:
             nodes_to_quantize=[],
             nodes_to_exclude=_kept_nodes(proto.graph.node, choice.keep),
             op_types_to_quantize=QUANTIZED,
-            extra_options={},
+            # Float biases would save 8 bytes a channel, but ONNX Runtime 1.20 does not fuse
+            # such convolutions: 28 ms in place of 0.8 (1.31 does).
+            extra_options={"QuantizeBias": True},
         )
         quantizer.quantize_model()
     result = quantizer.model.model

@@ -74,10 +74,7 @@ def slim(model: Any) -> None:
     Names of inputs and outputs stay. Metadata goes, a card included: stamp it afterwards.
     """
     graph = model.graph
-    used = {name for node in graph.node for name in node.input} | {o.name for o in graph.output}
-    kept = [w for w in graph.initializer if w.name in used]
-    del graph.initializer[:]
-    graph.initializer.extend(kept)
+    _share_weights(graph)
     del graph.value_info[:]
     model.producer_name, model.producer_version = "rt-tag", ""
     for part in (model, graph, *graph.node, *graph.initializer, *graph.input, *graph.output):
@@ -95,6 +92,28 @@ def slim(model: Any) -> None:
             renamed = [short.get(name, name) for name in names]
             del names[:]
             names.extend(renamed)
+
+
+def _share_weights(graph: Any) -> None:
+    """Keep one of equal constants (zero points are many and all alike), and none unused."""
+    public = {t.name for t in (*graph.input, *graph.output)}
+    first: dict[bytes, str] = {}
+    instead: dict[str, str] = {}
+    for weight in graph.initializer:
+        if weight.name not in public:
+            bare = type(weight)()
+            bare.CopyFrom(weight)
+            bare.name = ""
+            content = bare.SerializeToString(deterministic=True)
+            instead[weight.name] = first.setdefault(content, weight.name)
+    for node in graph.node:
+        renamed = [instead.get(name, name) for name in node.input]
+        del node.input[:]
+        node.input.extend(renamed)
+    used = {name for node in graph.node for name in node.input} | public
+    kept = [w for w in graph.initializer if w.name in used]
+    del graph.initializer[:]
+    graph.initializer.extend(kept)
 
 
 def _first(e: Exception) -> str:
