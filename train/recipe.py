@@ -18,7 +18,16 @@ from realtime.features import FeatureSpec
 
 
 class Data(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """What is learned from: a manifest, and the folder its file names are relative to."""
+    """What is learned from.
+
+    Args:
+        manifest: CSV of the recordings; relative to where rt-train runs.
+        root: folder that the manifest's file names are relative to.
+        labels: names of the scores, in order.
+        background: labels that are no event (unknown, silence).
+        licence: of the weights, for the card.
+        trained_on: data sets with their licences, for the card.
+    """
 
     manifest: str
     root: str
@@ -60,7 +69,8 @@ class Augment(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
         neighbour: probability that the edge of another word or of talk falls into the window.
         noise: probability of added noise, at a ratio from `snr_db`.
         level_db: level of the loudest 25 ms after augmentation, dBFS.
-        hiss_db: level of an added white noise floor, dBFS.
+        stretch: a clip is played faster or slower by up to this share, on top of `speeds`.
+        hiss_db: level of an added white noise floor, dBFS; never nearer than 5 dB to the sound.
         tilt_db: random spectral tilt and bumps, as microphones have.
         time_masks, time_mask: number and greatest width (frames) of SpecAugment's time masks.
         mel_masks, mel_mask: the same for bands.
@@ -69,6 +79,7 @@ class Augment(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
 
     shift_s: float = 0.2
     speeds: tuple[float, ...] = (1.0,)
+    stretch: float = 0.0
     room: float = 0.0
     neighbour: float = 0.0
     noise: float = 0.0
@@ -110,6 +121,7 @@ class Fit(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True)
         ema: decay of the averaged weights, which are the ones kept.
         validate: steps between validations (and checkpoints).
         seed: of everything random.
+        init: checkpoint to start from, "" for fresh weights.
         threads: CPU threads, 0 = all.
         device: "auto", "cpu" or "cuda".
     """
@@ -121,12 +133,28 @@ class Fit(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True)
     ema: float = 0.999
     validate: int = 500
     seed: int = 1
+    init: str = ""
     threads: int = 0
     device: str = "auto"
 
 
 class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """One run."""
+    """One run.
+
+    Args:
+        name: of the model, and of the run's folder.
+        window_s: seconds of sound the model sees at once.
+        hop_s: seconds between two decisions, for the card.
+        data: what is learned from.
+        features: the front end; goes into the card.
+        model: "network" and the fields of its configuration.
+        fit: the optimisation.
+        mix: what a batch is made of.
+        augment: how a row is changed.
+        loss: what is minimised.
+        decision: how scores become events, for the card.
+        thresholds: score at which a label starts, for the card; "default" for the others.
+    """
 
     name: str
     window_s: float
