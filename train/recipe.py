@@ -67,7 +67,8 @@ class Augment(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
         speeds: playing speeds, chosen evenly.
         room: probability of an impulse response.
         neighbour: probability that the edge of another word or of talk falls into the window.
-        noise: probability of added noise, at a ratio from `snr_db`.
+        noise: probability of added noise.
+        snr_db: level of the clip over that noise, from and to.
         level_db: level of the loudest 25 ms after augmentation, dBFS.
         stretch: a clip is played faster or slower by up to this share, on top of `speeds`.
         hiss_db: level of an added white noise floor, dBFS; never nearer than 5 dB to the sound.
