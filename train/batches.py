@@ -17,7 +17,7 @@ from torch import Generator, Tensor
 
 from train import augment
 from train.bank import open_bank
-from train.clips import crop, place
+from train.clips import crop, place, stretched
 from train.manifest import Row, pick
 from train.recipe import Recipe
 from train.torch_frontend import TorchFrontEnd
@@ -108,7 +108,7 @@ class Batches:
                 if kind == 3:
                     move = int(rng.choice([-1, 1]) * rng.uniform(0.55, 0.85) * far)
                     targets[i] = EITHER if targets[i] != self.silence else self.silence
-                place(x[i], bank.clip(row), move)
+                place(x[i], stretched(bank.clip(row), rng.uniform(-a.stretch, a.stretch)), move)
                 if rng.random() < a.neighbour:
                     other = rng.choice(self.pool["clip"])
                     place(
@@ -154,7 +154,8 @@ class Batches:
         level = torch.where(torch.from_numpy(silent), quiet, level)
         y = augment.gain(y, (level - augment.level_db(y)).clamp_max(60.0))
         hiss = torch.randn(y.shape, generator=g)
-        y = y + augment.gain(hiss, augment.uniform(g, n, a.hiss_db))
+        faint = torch.minimum(augment.uniform(g, n, a.hiss_db), augment.level_db(y) - 5.0)
+        y = y + augment.gain(hiss, faint)
         return y.clamp(-1.0, 1.0)
 
     def _shares(self) -> list[float]:

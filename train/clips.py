@@ -23,3 +23,14 @@ def crop(out: NDArray[np.float32], clip: NDArray[np.float32], rng: np.random.Gen
     else:
         at = int(rng.integers(-spare + 1))
         out[at : at + len(clip)] = clip
+
+
+def stretched(clip: NDArray[np.float32], share: float) -> NDArray[np.float32]:
+    """`clip` played faster (positive share) or slower, by linear interpolation.
+
+    For small shares and as augmentation only: it loses a little of the highest octave.
+    """
+    if not share or len(clip) < 2:
+        return clip
+    at = np.arange(0.0, len(clip) - 1.0, 1.0 + share)
+    return np.interp(at, np.arange(len(clip)), clip).astype(np.float32)

@@ -61,6 +61,8 @@ def fit(recipe: Recipe, out: Path) -> Path:
     labels = recipe.data.labels
     torch.manual_seed(f.seed)
     network = _placed(build(recipe.model, len(labels)), device)
+    if f.init:
+        network.load_state_dict(load_tensors(Path(f.init), "model.")[0])
     teachers = [load_model(Path(t))[0].to(device) for t in recipe.loss.teachers]
     optimizer = torch.optim.AdamW(_groups(network, f.decay), lr=f.rate, foreach=True)
     average = {k: v.clone() for k, v in network.state_dict().items()}
