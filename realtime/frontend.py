@@ -12,6 +12,7 @@ buffer here, that a frame is computed from the same samples.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -31,7 +32,7 @@ class FrontEnd:
     Args:
         spec: what to compute.
         compiled: use the numba kernel if numba is installed and the FFT length a power of two.
-            A 10 ms block then takes about 40 % of the time; but numba takes half a second to
+            A 10 ms block then takes about half the time; but numba takes half a second to
             import and 90 MB, and the last bits (1e-6) differ from those without it. So it is
             asked for, never found.
 
@@ -64,8 +65,15 @@ class FrontEnd:
             self._emphasised = np.zeros(self._size)
         self._raw = self._frames_of(self._samples)
         self._ready = self._frames_of(self._emphasised)
+        self._emphasis = np.array(-spec.preemphasis)
         self._chain = None if wave else Chain(spec)
+        # one frame at a time, as live sound in short blocks gives them
+        self._lone: Callable[[Any, Any, Frames], None] | None = None
+        if self._chain is not None and self._chain.lone_is_equal and not self.compiled:
+            self._lone = self._chain.run_lone
+            self._lone_frames = list(zip(self._ready[:, 1:], self._raw, strict=True))
         self._kernel = kernels.MelKernel(spec) if self.compiled else None
+        self._width = spec.width
         self._affine = not spec.window_mean and (spec.mean != 0.0 or spec.std != 1.0)
         self.reset()
 
@@ -121,10 +129,15 @@ class FrontEnd:
     def _feed(self, samples: NDArray[Any], scale: float) -> Frames:
         """Put samples into the buffer in as many steps as it takes, and compute."""
         n = len(samples)
-        out = np.empty((self._complete(n), self.spec.width), np.float32)
-        if self._fill + n < self._size:  # a block of a live stream: no slices, each costs 2 %
+        given = self._complete(n)
+        out = np.empty((given, self._width), np.float32)
+        if self._fill + n < self._size:  # a block of a live stream: each call costs 1 %
             self._append(samples, scale)
-            given = self._compute(out)
+            if given == 1 and self._lone is not None:
+                self._lone(*self._lone_frames[self._next], out)
+                self._next += 1
+            elif given:
+                self._compute(out)
         else:
             taken = given = 0
             while taken < n:
@@ -148,10 +161,11 @@ class FrontEnd:
 
     def _append(self, block: NDArray[Any], scale: float) -> None:
         begin, end = self._fill, self._fill + len(block)
+        new = self._samples[begin:end]
         if scale == 1.0:
-            self._samples[begin:end] = block
+            new[...] = block
         else:
-            np.multiply(block, scale, out=self._samples[begin:end])
+            np.multiply(block, scale, new)
         self._fill = end
         if not self._started:
             zero = self._history + self._lead  # where sample 0 lies
@@ -162,11 +176,12 @@ class FrontEnd:
             ]
             self._started = True
             begin = self._history
+            new = self._samples[begin:end]
         if self._emphasised is not self._samples:
             # the frame's first sample has no neighbour in the frame: `Chain` sees to it
             target = self._emphasised[begin:end]
-            np.multiply(self._samples[begin - 1 : end - 1], -self.spec.preemphasis, out=target)
-            np.add(target, self._samples[begin:end], out=target)
+            np.multiply(self._samples[begin - 1 : end - 1], self._emphasis, target)
+            np.add(target, new, target)
 
     def _compute(self, out: Frames) -> int:
         """Compute all frames that are complete in the buffer; how many they are."""

@@ -58,8 +58,10 @@ class Chain:
         self.dct: NDArray[np.float64] | None = None
         if spec.kind == "mfcc":
             self.dct = np.ascontiguousarray(dct_table(spec).T)
-        self.floor = np.float32(spec.log_floor)
+        self.floor = np.array(spec.log_floor, np.float32)
         self.work: dict[int, _Work] = {}
+        self.lone = _Lone(self)
+        self.lone_is_equal = self._try_lone()
 
     def run(self, frames: NDArray[np.float64], raw: NDArray[np.float64], out: Frames) -> None:
         """Compute features.
@@ -85,6 +87,54 @@ class Chain:
             np.matvec(weights, power, out=mel[:, bands])
         self.finish(mel, out)
 
+    def run_lone(
+        self, rest: NDArray[np.float64], raw: NDArray[np.float64], out: Frames
+    ) -> None:
+        """`run` for one frame, in half the time: NumPy has a quick way for one dimension.
+
+        Args:
+            rest: float64 [frame - 1], the frame preemphasised, without its first sample.
+            raw: float64 [frame], the samples themselves.
+            out: float32 [1, width], filled.
+        """
+        work = self.lone
+        if work.remove_dc:
+            raw.dot(self.dc_weights, work.dc)
+            rest = np.subtract(rest, work.dc, work.rest)
+        np.multiply(rest, self.window_rest, work.rest)
+        if work.edge:  # most windows begin with 0
+            begin = float(raw[0]) * self.left
+            if work.remove_dc:
+                begin -= float(work.dc)
+            work.padded[0] = begin * work.edge
+        _rfft(work.padded, work.spectrum)
+        np.multiply(work.parts, work.parts, work.parts)
+        np.add(work.real, work.imag, work.power64)
+        work.power[...] = work.power64
+        if work.magnitude:
+            np.sqrt(work.power, work.power)
+        for project, power, bands in work.blocks:
+            project(power, bands)
+        row = out[0]
+        if self.dct is None:
+            self._logarithm(work.mel, row)
+        else:
+            work.log_mel[...] = work.mel
+            self._logarithm(work.log_mel, work.log_mel)
+            np.dot(self.dct, work.log_mel, work.cepstra)
+            row[...] = work.cepstra
+
+    def _try_lone(self) -> bool:
+        """Whether BLAS gives `run_lone` the bits of `run`: nobody promises it."""
+        rng = np.random.default_rng(1)
+        frames = rng.standard_normal((3, self.spec.frame))
+        width = self.spec.width
+        together, alone = np.empty((3, width), np.float32), np.empty((3, width), np.float32)
+        self.run(frames, frames, together)
+        for i, frame in enumerate(frames):
+            self.run_lone(frame[1:], frame, alone[i : i + 1])
+        return np.array_equal(together, alone)
+
     def mel_of(self, out: Frames) -> Frames:
         """Where the mel energies of the frames `out` go, float32 [n, mels]."""
         return out if self.dct is None else self.mel[: len(out)]
@@ -92,11 +142,11 @@ class Chain:
     def finish(self, mel: Frames, out: Frames) -> None:
         """From mel energies, which are overwritten, to features."""
         if self.dct is None:
-            self._logarithm(mel)
+            self._logarithm(mel, mel)
         else:  # sums of many logarithms of one sign: float64 again
             log_mel = self.log_mel[: len(mel)]
             log_mel[:] = mel
-            self._logarithm(log_mel)
+            self._logarithm(log_mel, log_mel)
             out[:] = np.matvec(self.dct, log_mel)
 
     def _window(
@@ -116,17 +166,19 @@ class Chain:
         if self.window[0]:
             np.multiply(work.begin, self.window[0], out=work.begin)
 
-    def _logarithm(self, mel: NDArray[Any]) -> None:
+    def _logarithm(self, mel: NDArray[Any], out: NDArray[Any]) -> None:
         kind = self.spec.log
         if kind == "none":
+            if out is not mel:
+                out[...] = mel
             return
         if kind == "ln_add":
-            np.add(mel, self.floor, out=mel)
+            np.add(mel, self.floor, out)
         else:
-            np.maximum(mel, self.floor, out=mel)
-        np.log(mel, out=mel)
+            np.fmax(mel, self.floor, out)  # no NaN comes here; `maximum` takes 3 times as long
+        np.log(out, out)
         if kind == "db":
-            np.multiply(mel, DB_PER_LN, out=mel)
+            np.multiply(out, DB_PER_LN, out)
 
 
 class _Work:
@@ -146,6 +198,32 @@ class _Work:
         self.power = chain.power[:n]
         self.blocks = [
             (weights, self.power[:, low:high], bands)
+            for weights, low, high, bands in chain.blocks
+        ]
+
+
+class _Lone:
+    """The work arrays of one frame, in one dimension."""
+
+    def __init__(self, chain: Chain) -> None:
+        spec = chain.spec
+        bins = spec.fft // 2 + 1
+        self.remove_dc = spec.remove_dc
+        self.magnitude = spec.power == 1
+        self.edge = float(chain.window[0])
+        self.dc = np.zeros(())
+        self.padded = np.zeros(spec.fft)
+        self.rest = self.padded[1 : spec.frame]
+        self.spectrum = np.empty(bins, np.complex128)
+        self.parts = self.spectrum.view(np.float64)
+        self.real, self.imag = self.parts[::2], self.parts[1::2]
+        self.power64 = np.empty(bins)
+        self.power = np.empty(bins, np.float32)
+        self.mel = np.empty(spec.mels, np.float32)
+        self.log_mel = np.empty(spec.mels)
+        self.cepstra = np.empty(spec.cepstra)
+        self.blocks = [
+            (weights.dot, self.power[low:high], self.mel[bands])
             for weights, low, high, bands in chain.blocks
         ]
 
@@ -187,11 +265,12 @@ def direct_rfft() -> Any:
 
 
 _KERNEL: Final = direct_rfft()
+_UNSCALED: Final = np.array(1.0)
 
 
 def _rfft(frames: NDArray[np.float64], out: NDArray[np.complex128]) -> None:
-    """FFT of each row: float64 [n, fft] to complex128 [n, fft // 2 + 1]."""
-    if _KERNEL is not None and frames.shape[1] % 2 == 0:
-        _KERNEL(frames, 1.0, out=out)
+    """FFT of each row: float64 [.., fft] to complex128 [.., fft // 2 + 1]."""
+    if _KERNEL is not None and frames.shape[-1] % 2 == 0:
+        _KERNEL(frames, _UNSCALED, out=out)
     else:
         np.fft.rfft(frames, out=out)

@@ -242,6 +242,20 @@ def test_without_the_private_fft_the_bits_are_the_same(monkeypatch: pytest.Monke
     np.testing.assert_array_equal(one_shot(SPECS["ast"], x), want)
 
 
+@pytest.mark.parametrize("name", ["ast", "ast_int16", "hamming", "centred", "mfcc", "tiny_hop"])
+def test_a_frame_alone_has_the_bits_of_a_frame_in_company(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spec = SPECS[name]
+    x = clip(4 * spec.fft)
+    cuts = list(range(0, len(x), spec.hop))
+    alone = stream(FrontEnd(spec), x, cuts)
+    # a BLAS with other bits for one vector than for several is found out
+    monkeypatch.setattr(realtime.spectrum.Chain, "_try_lone", lambda chain: False)
+    np.testing.assert_array_equal(stream(FrontEnd(spec), x, cuts), alone)
+    np.testing.assert_array_equal(one_shot(spec, x), alone)
+
+
 def test_a_private_fft_that_changed_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
     class Changed:
         @staticmethod
