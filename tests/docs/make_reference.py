@@ -116,15 +116,20 @@ def type_of(node: ast.expr, aliases: dict[str, ast.expr]) -> str:
         return f"{type_of(node.left, aliases)}, or absent"
     if not isinstance(node, ast.Subscript):
         raise TypeError(ast.unparse(node))
+    return of_several(node, aliases)
+
+
+def of_several(node: ast.Subscript, aliases: dict[str, ast.expr]) -> str:
+    """A type with types or values in brackets, in words."""
     inner = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
     outer = ast.unparse(node.value)
     if outer == "Literal":
         return ", ".join(f"`{shown(each)}`" for each in inner)
     if outer == "Annotated":
         return type_of(inner[0], aliases) + span(inner[1])
+    if outer == "dict" and ast.unparse(inner[1]) == "Any":
+        return "table"
     if outer == "dict":
-        if ast.unparse(inner[1]) == "Any":
-            return "table"
         return f"table of {plural(type_of(inner[1], aliases))}"
     if outer == "tuple" and ast.unparse(inner[-1]) == "...":
         return f"list of {plural(type_of(inner[0], aliases))}"
