@@ -35,6 +35,8 @@ import pytest
 from realtime.card import Card, parse_card
 from realtime.commands.common import Parser
 
+pytestmark = pytest.mark.slow  # some thirty starts of rt-tag
+
 PROJECT = Path(__file__).resolve().parents[2]
 PAGES = ["README.md", *(f"docs/{p.name}" for p in sorted((PROJECT / "docs").glob("*.md")))]
 PYPROJECT = tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]
@@ -279,7 +281,11 @@ def test_make_target(command: Command) -> None:
     if not shutil.which("make"):
         pytest.skip("no make on this machine")
     done = subprocess.run(
-        ["make", "-n", words[1]], cwd=PROJECT, capture_output=True, text=True, timeout=60
+        ["make", "-n", "PYTHON=python3", words[1]],
+        cwd=PROJECT,
+        capture_output=True,
+        text=True,
+        timeout=60,
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip()

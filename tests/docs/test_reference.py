@@ -117,7 +117,7 @@ def test_which_command_of_rt_eval_has_which_option(monkeypatch: pytest.MonkeyPat
 
 
 def test_no_page_names_an_option_that_nobody_has(monkeypatch: pytest.MonkeyPatch) -> None:
-    known = {"--capture", "--no-install-recommends"}
+    known = {"--capture"}
     for script in SCRIPTS:
         known |= set(options_of(parser_of(script, monkeypatch)))
     for page in PAGES:
