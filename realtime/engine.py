@@ -22,9 +22,10 @@ readings except one that completes the last hop.
 the loss of a device, ends a stretch of sound as the end of the input does (open events stop),
 and the next begins as the input did.
 
-**Threads.** All of this runs in the caller's thread, in hops. A live source has its own
-callback thread, which copies samples into a ring and never waits; if this thread falls
-behind, the ring overruns, the source counts what was lost, and it comes out as `Dropped`.
+**Threads.** All of this runs in the caller's thread, in hops. A device is recorded by a process
+of its own (`sources.capture`), whose callback only queues samples and never waits; if this
+thread falls behind, the queue overruns, the source counts what was lost, and it comes out as
+`Dropped`.
 `Engine.stop` may be called from a signal handler or another thread.
 """
 

@@ -86,25 +86,19 @@ def kws12(root: Path) -> list[Row]:
 
 
 def folder_of_folders(root: Path) -> list[Row]:
-    """A folder of label folders; every file is its own group and belongs to the test split.
+    """A folder of label folders. Each file is a group of its own, split by a hash of its name.
 
     Raises:
         UsageError: no folder, or no sound in it.
     """
     if not root.is_dir():
-        raise UsageError(
-            f"{root}: no such folder", "give a folder of label folders, or a manifest"
-        )
-    rows = [
-        Row(f.relative_to(root).as_posix(), f.parent.name, f.stem, "test", "clip")
-        for f in _sounds(root)
-        if f.parent != root
-    ]
-    if not rows:
+        raise UsageError(f"{root}: no such folder", "give a folder of label folders, or a manifest")
+    names = [f.relative_to(root).as_posix() for f in _sounds(root) if f.parent != root]
+    if not names:
         raise UsageError(
             f"{root}: no label folder with sounds in it", f"sounds end in {' '.join(SOUNDS)}"
         )
-    return rows
+    return [Row(name, Path(name).parent.name, name, split_of(name), "clip") for name in names]
 
 
 def _noises(root: Path) -> Iterator[Row]:

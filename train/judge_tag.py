@@ -143,7 +143,7 @@ def rows_of(data: str, split: str, root: str | None) -> tuple[list[Row], Path]:
                 f"{path}: no labelled clips in split {split}", "choose another --split"
             )
         return rows, Path(root) if root else path.parent
-    return folder_of_folders(path), path
+    return folder_of_folders(path), path  # all of it, whatever its split
 
 
 def model_bytes(model: str, runtime: str | None) -> int:

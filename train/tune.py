@@ -26,9 +26,9 @@ from train.judge_stream import Collector, figures, match
 from train.judge_tag import Scorer
 from train.scenes import Truth
 
-AVERAGES = (1, 2, 3, 4, 5)
+AVERAGES = (1, 2, 3, 4)
 CONFIRMS = (1, 2, 3)
-THRESHOLDS = (0.4, 0.5, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.93, 0.96, 0.98)
+THRESHOLDS = (0.5, 0.6, 0.7, 0.75, 0.8, 0.84, 0.87, 0.89, 0.91, 0.92, 0.93, 0.94, 0.96, 0.98)
 
 
 class _Keeper(Collector):

@@ -60,7 +60,7 @@ def test_a_missing_manifest_is_said(tmp_path: Path) -> None:
 def test_a_folder_of_folders() -> None:
     rows = folder_of_folders(WORDS)
     assert {"yes", "no", "hello"} <= {r.label for r in rows}
-    assert {r.split for r in rows} == {"test"}
+    assert {r.split for r in rows} == {"train", "val", "test"}
     assert all((WORDS / r.file).is_file() for r in rows)
 
 
