@@ -19,7 +19,7 @@ import msgspec
 import numpy as np
 
 from realtime.card import Card
-from realtime.commands.common import Parser, guarded, start_logging, version
+from realtime.commands.common import Interrupts, Parser, guarded, start_logging, version
 from realtime.errors import OutputError, UsageError
 
 if TYPE_CHECKING:
@@ -52,7 +52,8 @@ def main(argv: Sequence[str]) -> int:
     from export.quiet import need
 
     need(*NEEDS[out.suffix])
-    with _unfinished(out) as part:
+    # SIGTERM raises too, like Ctrl-C, so that the temporary file goes
+    with Interrupts(lambda: None), _unfinished(out) as part:
         report = export(
             Path(args.checkpoint),
             part,
@@ -62,6 +63,7 @@ def main(argv: Sequence[str]) -> int:
             root=Path(args.root) if args.root else None,
             clips=args.clips,
             tolerance=args.tolerance,
+            rule=Path(args.rule) if args.rule else None,
         )
     if args.json:
         print(report.to_json())
@@ -82,6 +84,7 @@ def export(
     root: Path | None = None,
     clips: int = CLIPS,
     tolerance: float | None = None,
+    rule: Path | None = None,
 ) -> Report:
     """Export, compare, and write the model to `part`, its card inside.
 
@@ -94,6 +97,7 @@ def export(
         root: of the manifest's files.
         clips: windows to calibrate with, and to compare on.
         tolerance: mean score difference allowed, in place of `export.verify.LIMITS`.
+        rule: TOML whose decision rule replaces the checkpoint's.
 
     Raises:
         ModelError: no checkpoint, or a network that cannot be exported.
@@ -112,6 +116,10 @@ def export(
     # one window keeps one thread busy; two only wait for each other on a machine at work
     torch.set_num_threads(1)
     network, card = load_model(checkpoint)
+    if rule is not None:
+        from export.rule import with_rule
+
+        card = with_rule(card, rule)
     source = verify.Reference(network, card)
     limits = verify.LIMITS[kind]
     if tolerance is not None:
@@ -253,6 +261,7 @@ def _parser() -> Parser:
     add("--root", metavar="FOLDER", help="of the manifest's files (the manifest's folder)")
     add("--clips", type=int, default=CLIPS, metavar="N", help=f"windows of each part ({CLIPS})")
     add("--tolerance", type=float, metavar="X", help="mean score difference allowed")
+    add("--rule", metavar="TOML", help="decision rule found after training (a recipe's tables)")
     add("--json", action="store_true", help="the report as one JSON object")
     add("-v", "--verbose", action="count", default=0, help="say more; -vv all")
     add("--version", action="version", version=f"rt-export {version()}")

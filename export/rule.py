@@ -1,0 +1,39 @@
+"""A decision rule chosen after training: tables `[decision]` and `[thresholds]` of a recipe.
+
+`rt-eval tune` finds the rule on the finished model; the checkpoint cannot hold it yet.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+
+import msgspec
+
+from realtime.card import Card, parse_card
+from realtime.errors import UsageError
+
+
+def with_rule(card: Card, path: Path) -> Card:
+    """The card with the rule of a TOML file, whose other tables are not looked at.
+
+    A field of `[decision]` that is not named keeps the card's value; `[thresholds]` replaces.
+
+    Raises:
+        UsageError: not readable, no TOML, or without both tables.
+        CardError: the rule does not fit the card.
+    """
+    try:
+        data = tomllib.loads(path.read_text())
+    except OSError as e:
+        raise UsageError(f"{path}: {e.strerror}", "name a recipe") from e
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as e:
+        raise UsageError(f"{path}: no TOML: {e}", "see docs/recipes.md") from e
+    found = {name: data[name] for name in ("decision", "thresholds") if name in data}
+    if not found:
+        raise UsageError(f"{path}: neither [decision] nor [thresholds]", "see docs/recipes.md")
+    fields = msgspec.to_builtins(card)
+    if "decision" in found:
+        found["decision"] = fields["decision"] | found["decision"]
+    fields |= found
+    return parse_card(msgspec.json.encode(fields), str(path))
