@@ -49,6 +49,21 @@ def for_card(sound: np.ndarray, rate: int) -> np.ndarray:
     return soxr.resample(sound.astype(np.float32), rate, CARD_RATE, quality="VHQ")
 
 
+def private(room: Path) -> dict[str, str]:
+    """Environment in which only the sound servers of a private folder are seen."""
+    (room / "asound.conf").write_text("</usr/share/alsa/alsa.conf>\n")
+    return {
+        "ALSA_CONFIG_PATH": str(room / "asound.conf"),
+        "XDG_RUNTIME_DIR": str(room),
+        "PULSE_RUNTIME_PATH": str(room / "pulse"),
+        "PULSE_STATE_PATH": str(room / "state"),
+        "PULSE_COOKIE": str(room / "cookie"),
+        "JACK_DEFAULT_SERVER": f"rt{os.getpid()}x{time.monotonic_ns() % 10**9}",
+        "JACK_NO_AUDIO_RESERVATION": "1",
+        "JACK_NO_START_SERVER": "1",
+    }
+
+
 class JackCard:
     """A JACK server with its dummy driver: 48 kHz, one channel in, one out.
 
@@ -194,15 +209,8 @@ def no_card(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """No sound server of this machine is seen; a folder for the files of a private one."""
     room = tmp_path / "card"
     room.mkdir(mode=0o700)
-    (room / "asound.conf").write_text("</usr/share/alsa/alsa.conf>\n")
-    monkeypatch.setenv("ALSA_CONFIG_PATH", str(room / "asound.conf"))
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(room))
-    monkeypatch.setenv("PULSE_RUNTIME_PATH", str(room / "pulse"))
-    monkeypatch.setenv("PULSE_STATE_PATH", str(room / "state"))
-    monkeypatch.setenv("PULSE_COOKIE", str(room / "cookie"))
-    monkeypatch.setenv("JACK_DEFAULT_SERVER", f"rt{os.getpid()}x{time.monotonic_ns() % 10**9}")
-    monkeypatch.setenv("JACK_NO_AUDIO_RESERVATION", "1")
-    monkeypatch.setenv("JACK_NO_START_SERVER", "1")
+    for name, value in private(room).items():
+        monkeypatch.setenv(name, value)
     return room
 
 
