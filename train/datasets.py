@@ -92,7 +92,9 @@ def folder_of_folders(root: Path) -> list[Row]:
         UsageError: no folder, or no sound in it.
     """
     if not root.is_dir():
-        raise UsageError(f"{root}: no such folder", "give a folder of label folders, or a manifest")
+        raise UsageError(
+            f"{root}: no such folder", "give a folder of label folders, or a manifest"
+        )
     names = [f.relative_to(root).as_posix() for f in _sounds(root) if f.parent != root]
     if not names:
         raise UsageError(

@@ -171,8 +171,11 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     thresholds: dict[str, float] = msgspec.field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain data, for the card."""
+        """Plain data for the card, with names in place of paths: a card travels."""
         out: dict[str, Any] = msgspec.to_builtins(self)
+        for table, field in (("data", "manifest"), ("data", "root"), ("fit", "init")):
+            out[table][field] = Path(out[table][field]).name
+        out["loss"]["teachers"] = ["/".join(Path(t).parts[-2:]) for t in self.loss.teachers]
         return out
 
 

@@ -24,6 +24,19 @@ def test_fields_are_changed_by_set() -> None:
     assert (recipe.fit.steps, recipe.augment.noise, recipe.data.root) == (7, 0.25, "/tmp/x y")
 
 
+def test_no_path_of_this_machine_gets_into_a_card() -> None:
+    changes = (
+        "data.root=/home/me/data",
+        "fit.init=/home/me/a.safetensors",
+        "data.manifest=/x/m.csv",
+    )
+    changes += ('loss.teachers=["/home/me/runs/big/best.safetensors"]',)
+    plain = read_recipe(RECIPES / "kws12.toml", changes).to_dict()
+    assert (plain["data"]["root"], plain["data"]["manifest"]) == ("data", "m.csv")
+    assert plain["fit"]["init"] == "a.safetensors"
+    assert plain["loss"]["teachers"] == ["big/best.safetensors"]
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [
