@@ -38,6 +38,7 @@ SHARES = (1.0, 0.995, 0.99, 0.97)
 KEEP_ONNX: tuple[Keep, ...] = ("first", "ends")
 KEEP_TFLITE: tuple[Keep, ...] = ("none", "first", "last", "ends")
 QUANTIZED = ["Conv", "Add", "Relu", "Gemm", "MatMul", "ReduceMean", "GlobalAveragePool"]
+WORTH = 0.95  # float layers cost size: they must lower the error by a twentieth
 TAIL = ("Gemm", "MatMul", "ReduceMean", "GlobalAveragePool")
 
 log = logging.getLogger("rt.export.quantize")
@@ -77,7 +78,7 @@ def choose(
     error: Callable[[bytes], float],
     keeps: Iterable[Keep],
 ) -> tuple[bytes, Choice]:
-    """The best of all choices.
+    """The best of all choices; more float layers only where that is worth it.
 
     Args:
         make: quantises.
@@ -90,7 +91,8 @@ def choose(
         model = make(choice)
         e = error(model)
         log.info("%s: mean score difference %.5f, %d bytes", choice, e, len(model))
-        if best is None or e < best[0]:
+        gain = 1.0 if best is None or best[2].keep == keep else WORTH
+        if best is None or e < best[0] * gain:
             best = e, model, choice
     if best is None:
         raise ValueError("nothing to choose from")

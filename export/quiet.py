@@ -6,6 +6,7 @@ Whatever they write inside `quiet` goes to the debug log, so `-vv` still shows i
 from __future__ import annotations
 
 import contextlib
+import io
 import logging
 import os
 import sys
@@ -28,23 +29,25 @@ def quiet() -> Iterator[None]:
     sys.stdout.flush()
     sys.stderr.flush()
     saved = os.dup(1), os.dup(2)
+    # a library may keep today's sys.stderr for ever: it gets one that is never closed,
+    # and what it hangs on the root logger is taken off again
+    text = io.StringIO()
+    handlers = logging.getLogger().handlers[:]
     with tempfile.TemporaryFile() as spool, warnings.catch_warnings():
         warnings.simplefilter("ignore")
+        os.dup2(spool.fileno(), 1)
+        os.dup2(spool.fileno(), 2)
         try:
-            with (
-                open(spool.fileno(), "w", closefd=False) as text,
-                contextlib.redirect_stdout(text),
-                contextlib.redirect_stderr(text),
-            ):
-                os.dup2(spool.fileno(), 1)
-                os.dup2(spool.fileno(), 2)
+            with contextlib.redirect_stdout(text), contextlib.redirect_stderr(text):
                 yield
         finally:
             for number, old in zip((1, 2), saved, strict=True):
                 os.dup2(old, number)
                 os.close(old)
+            logging.getLogger().handlers[:] = handlers
             spool.seek(0)
-            for line in spool.read().decode(errors="replace").splitlines():
+            written = spool.read().decode(errors="replace") + text.getvalue()
+            for line in written.splitlines():
                 log.debug("%s", line)
 
 

@@ -84,7 +84,7 @@ class Report(msgspec.Struct, frozen=True):
             )
         table.add_row("same best label", f"{100 * a.top:.2f} % of {self.data}")
         table.add_row("score difference", f"mean {a.mean:.2g}, worst {a.worst:.2g}")
-        table.add_row("events on demo.flac", f"{len(a.events)}, those of the checkpoint")
+        table.add_row("events on demo.flac", f"{len(a.events)}, in agreement")
         if s is not None:
             table.add_row("time per window", f"{s.ms:.3f} ms, p99 {s.ms_p99:.3f} ms (1 thread)")
             memory = f"{s.memory_mb:.0f} MB, {s.runtime} and Python included"

@@ -204,6 +204,14 @@ def test_spans_cover_a_share_of_windows():
     assert spans.cover(0.9)["a"] == pytest.approx((-0.9, 9.9))
 
 
+def test_one_event_may_become_two_but_none_may_appear():
+    whole = [verify.Found("off", 14.2, 15.0, 0.9)]
+    second = verify.Found("off", 14.7, 15.0, 0.9)
+    assert verify._among(second, whole, 0.25)
+    assert not verify._among(verify.Found("off", 15.4, 15.6, 0.9), whole, 0.25)
+    assert not verify._among(verify.Found("on", 14.2, 15.0, 0.9), whole, 0.25)
+
+
 def test_scores_that_are_no_numbers_are_no_agreement():
     class Fixed:
         runtime = "none"
