@@ -67,8 +67,8 @@ def write_hour(path: Path, minutes: float) -> float:
 
 
 def memory_mb(pid: int) -> dict[str, float]:
-    """Resident memory now, at its peak, and what of it no other process can share."""
-    kept = {"VmRSS": "now", "VmHWM": "peak", "RssAnon": "own"}
+    """Resident memory now, at its peak, what of it is its own, and a sound server's part."""
+    kept = {"VmRSS": "now", "VmHWM": "peak", "RssAnon": "own", "RssShmem": "server"}
     found = {}
     for line in Path(f"/proc/{pid}/status").read_text().splitlines():
         key, _, rest = line.partition(":")
@@ -184,7 +184,8 @@ def watch_live(command: list[str], card: Any, sound: np.ndarray) -> dict[str, An
         "percent_of_one_core": round(sum(shares), 2),
         "percent_without_recorder": round(shares[0], 2),
         "peak_mb": memory[0]["peak"],
-        "peak_mb_of_recorder": sum(m["peak"] for m in memory[1:]),
+        "peak_mb_of_recorder": round(sum(m["peak"] - m["server"] for m in memory[1:]), 1),
+        "jack_shared_mb": sum(m["server"] for m in memory[1:]),
         "samples_lost": "samples lost" in log,
     }
 
@@ -289,7 +290,7 @@ def show(results: dict[str, Any]) -> None:
             [f"live for {live['wall_s']:.0f} s, % of one core", live["percent_of_one_core"]],
             ["  without the process that records, %", live["percent_without_recorder"]],
             ["  peak resident memory, MB", live["peak_mb"]],
-            ["  of the process that records, MB", live["peak_mb_of_recorder"]],
+            ["  of the process that records, less JACK's own, MB", live["peak_mb_of_recorder"]],
             ["  samples lost", "yes" if live["samples_lost"] else "none"],
         ]
     for kind in ("warm", "cold"):
