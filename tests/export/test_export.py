@@ -30,6 +30,7 @@ LABELS = ("yes", "no", "up", "unknown")
 @pytest.fixture(scope="module")
 def checkpoint(tmp_path_factory) -> Path:
     """A DS-CNN of random weights that is sure of what it says, as a trained one is."""
+    torch.set_num_threads(1)  # two wait for each other on a busy machine
     torch.manual_seed(1)
     network = build(SHAPE, len(LABELS))
     card = Card(
