@@ -17,7 +17,7 @@ from torch import Generator, Tensor
 
 from train import augment
 from train.bank import open_bank
-from train.clips import crop, place, stretched
+from train.clips import crop, edge_of, place, stretched
 from train.manifest import Row, pick
 from train.recipe import Recipe
 from train.torch_frontend import TorchFrontEnd
@@ -98,24 +98,23 @@ class Batches:
         kinds = rng.choice(4, n, p=self._shares())
         x, beside = np.zeros((n, size), np.float32), np.zeros((n, size), np.float32)
         targets = np.zeros(n, np.int64)
-        shift, far = round(a.shift_s * r.features.rate), size
+        shift = round(a.shift_s * r.features.rate)
         for i, kind in enumerate(kinds):
             bank = self.banks[rng.integers(len(self.banks))]
             if kind == 0 or kind == 3:
                 row = rng.choice(self.pool["clip"], p=self.clip_weight)
+                clip = stretched(bank.clip(row), rng.uniform(-a.stretch, a.stretch))
                 move = int(rng.integers(-shift, shift + 1))
                 targets[i] = self.target[row]
-                if kind == 3:
-                    move = int(rng.choice([-1, 1]) * rng.uniform(0.55, 0.85) * far)
-                    targets[i] = EITHER if targets[i] != self.silence else self.silence
-                place(x[i], stretched(bank.clip(row), rng.uniform(-a.stretch, a.stretch)), move)
+                cut = self._edge(clip, rng) if kind == 3 else None
+                if cut is not None and targets[i] != self.silence:
+                    move, targets[i] = cut, EITHER
+                place(x[i], clip, move)
                 if rng.random() < a.neighbour:
-                    other = rng.choice(self.pool["clip"])
-                    place(
-                        beside[i],
-                        bank.clip(other),
-                        int(rng.choice([-1, 1]) * rng.uniform(0.6, 0.85) * far),
-                    )
+                    other = bank.clip(rng.choice(self.pool["clip"]))
+                    cut = self._edge(other, rng)
+                    if cut is not None:
+                        place(beside[i], other, cut)
             elif kind == 1:
                 row = rng.choice(self.pool["talk"])
                 clip = bank.clip(row)
@@ -157,6 +156,10 @@ class Batches:
         faint = torch.minimum(augment.uniform(g, n, a.hiss_db), augment.level_db(y) - 5.0)
         y = y + augment.gain(hiss, faint)
         return y.clamp(-1.0, 1.0)
+
+    def _edge(self, clip: NDArray[np.float32], rng: np.random.Generator) -> int | None:
+        rate = self.recipe.features.rate
+        return edge_of(clip, self.samples, rate, rng.uniform(0.0, 0.3), bool(rng.integers(2)))
 
     def _shares(self) -> list[float]:
         m = self.recipe.mix

@@ -5,6 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+FRAME_S = 0.02  # level frames
+ACTIVE_DB = 25.0  # a word ends where its level was last this close to its loudest frame
+
 
 def place(out: NDArray[np.float32], clip: NDArray[np.float32], move: int) -> None:
     """Write `clip` into the middle of `out`, moved by `move` samples; the rest is cut."""
@@ -34,3 +37,39 @@ def stretched(clip: NDArray[np.float32], share: float) -> NDArray[np.float32]:
         return clip
     at = np.arange(0.0, len(clip) - 1.0, 1.0 + share)
     return np.interp(at, np.arange(len(clip)), clip).astype(np.float32)
+
+
+def active_span(clip: NDArray[np.float32], rate: int) -> tuple[int, int]:
+    """First and last sample of the sound in a clip, by level."""
+    size = round(FRAME_S * rate)
+    whole = (
+        clip[: len(clip) // size * size]
+        if len(clip) >= size
+        else np.pad(clip, (0, size - len(clip)))
+    )
+    level = 10.0 * np.log10(np.square(whole).reshape(-1, size).mean(1) + 1e-12)
+    loud = np.flatnonzero(level > level.max() - ACTIVE_DB)
+    return int(loud[0]) * size, min(len(clip), (int(loud[-1]) + 1) * size)
+
+
+def edge_of(
+    clip: NDArray[np.float32], size: int, rate: int, share: float, first: bool
+) -> int | None:
+    """How to move a centred clip so that only an edge of its sound is left in the window.
+
+    Args:
+        clip: the recording.
+        size: samples of the window.
+        rate: Hz.
+        share: of the sound to leave, 0 to 1.
+        first: leave its beginning (at the window's end), or its end (at the window's start).
+
+    Returns:
+        The move for `place`, or None where the sound fills the clip: its edges tell nothing.
+    """
+    begin, end = active_span(clip, rate)
+    if end - begin > 0.8 * len(clip):
+        return None
+    left = round(share * (end - begin))
+    at = size - begin - left if first else left - end
+    return at - (size - len(clip)) // 2

@@ -19,12 +19,11 @@ import soundfile
 from numpy.typing import NDArray
 
 from train.bank import Bank, open_bank
+from train.clips import FRAME_S, active_span
 from train.manifest import Row
 
 Array = NDArray[np.float32]
 
-FRAME_S = 0.02  # level frames
-ACTIVE_DB = 25.0  # a word ends where its level was last this close to its loudest frame
 BED_DB = (-48.0, -30.0)  # level of the noise bed, dBFS
 
 
@@ -154,16 +153,6 @@ def loud_db(x: Array, rate: int) -> float:
     frames = np.square(x[: len(x) // size * size]).reshape(-1, size).mean(1)
     top = np.sort(frames)[-max(1, round(0.4 * len(frames))) :]
     return float(10.0 * np.log10(max(float(top.mean()), 1e-12)))
-
-
-def active_span(clip: Array, rate: int) -> tuple[int, int]:
-    """First and last sample of the sound in a clip, by level."""
-    size = round(FRAME_S * rate)
-    frames = np.square(clip[: max(size, len(clip) // size * size)]).reshape(-1, size).mean(1)
-    loud = np.flatnonzero(
-        10 * np.log10(frames + 1e-12) > 10 * np.log10(frames.max() + 1e-12) - ACTIVE_DB
-    )
-    return int(loud[0]) * size, min(len(clip), (int(loud[-1]) + 1) * size)
 
 
 def _in_room(clip: Array, response: Array) -> Array:
