@@ -28,7 +28,7 @@ from train.scenes import Truth
 
 AVERAGES = (1, 2, 3, 4)
 CONFIRMS = (1, 2, 3)
-THRESHOLDS = (0.5, 0.6, 0.7, 0.75, 0.8, 0.84, 0.87, 0.89, 0.91, 0.92, 0.93, 0.94, 0.96, 0.98)
+THRESHOLDS = (0.6, 0.7, 0.8, 0.85, 0.88, 0.9, 0.92, 0.94, 0.96, 0.98)
 
 
 class _Keeper(Collector):
