@@ -284,7 +284,8 @@ def show(results: dict[str, Any]) -> None:
         ["  its own part at the end, MB", file["own_mb_at_end"]],
     ]
     if live is None:
-        rows.append(["live", "not measured: jackd is not installed"])
+        why = "jackd is not installed" if "live" in results else "left out"
+        rows.append(["live: not measured", why])
     else:
         rows += [
             [f"live for {live['wall_s']:.0f} s, % of one core", live["percent_of_one_core"]],
