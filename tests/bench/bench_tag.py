@@ -46,6 +46,7 @@ AIMS = (
 )
 EVERY_LABEL = ("--threshold", "0.00001", "--smoothing", "0", "--confirm", "1")
 SETTLE_S = 4.0  # of a live run that belong to the start
+PERIOD = 1024  # samples at 48 kHz that the sound card gives at a time
 TICK_S = 1.0 / os.sysconf("SC_CLK_TCK")
 COLD = ("numpy", "numpy.libs", "onnxruntime", "ai_edge_litert", "soxr", "msgspec", "rich")
 
@@ -151,7 +152,7 @@ def run_live(command: list[str], seconds: float) -> dict[str, Any] | None:
         before = dict(os.environ)
         os.environ.update(live.private(room))
         try:
-            with contextlib.closing(live.JackCard(room)) as card:
+            with contextlib.closing(live.JackCard(room, PERIOD)) as card:
                 return watch_live([*command, "--device", card.device, "--json"], card, sound)
         finally:
             os.environ.clear()
@@ -187,6 +188,8 @@ def watch_live(command: list[str], card: Any, sound: np.ndarray) -> dict[str, An
         "peak_mb_of_recorder": round(sum(m["peak"] - m["server"] for m in memory[1:]), 1),
         "jack_shared_mb": sum(m["server"] for m in memory[1:]),
         "samples_lost": "samples lost" in log,
+        # with fewer decisions than the model's hop asks for, it fell behind and did less work
+        "report": (log.strip().splitlines() or [""])[-1],
     }
 
 
@@ -294,6 +297,7 @@ def show(results: dict[str, Any]) -> None:
             ["  of the process that records, less JACK's own, MB", live["peak_mb_of_recorder"]],
             ["  samples lost", "yes" if live["samples_lost"] else "none"],
         ]
+        print(live["report"])
     for kind in ("warm", "cold"):
         start = results[f"start_{kind}"]
         rows += [

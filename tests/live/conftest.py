@@ -67,13 +67,17 @@ def private(room: Path) -> dict[str, str]:
 class JackCard:
     """A JACK server with its dummy driver: 48 kHz, one channel in, one out.
 
+    `period` is how many samples it hands on at a time: few find more mistakes, many are as
+    cheap as a real card.
+
     Sound reaches a recorder by wiring a player's port to the recorder's. Floats all the way.
     """
 
     device = "system"
 
-    def __init__(self, room: Path) -> None:
+    def __init__(self, room: Path, period: int = 128) -> None:
         self.room = room
+        self.period = period
         self.name = os.environ["JACK_DEFAULT_SERVER"]
         self.process: subprocess.Popen[bytes] | None = None
         try:
@@ -85,7 +89,8 @@ class JackCard:
     def start(self) -> None:
         # -S: a late client delays the cycle instead of losing it; the dummy's clock paces it
         command = (
-            f"jackd --no-realtime -n {self.name} -S -t 2000 -d dummy -r {CARD_RATE} -p 128"
+            f"jackd --no-realtime -n {self.name} -S -t 2000 "
+            f"-d dummy -r {CARD_RATE} -p {self.period}"
         )
         with (self.room / "jack.log").open("ab") as log:
             self.process = subprocess.Popen(
