@@ -51,6 +51,7 @@ def save_checkpoint(
                 temporary,
                 header,
             )
+            Path(temporary).chmod(0o644)  # mkstemp's files are for the owner alone
             Path(temporary).replace(path)
         except BaseException:
             Path(temporary).unlink(missing_ok=True)

@@ -36,7 +36,8 @@ def stretched(clip: NDArray[np.float32], share: float) -> NDArray[np.float32]:
     if not share or len(clip) < 2:
         return clip
     at = np.arange(0.0, len(clip) - 1.0, 1.0 + share)
-    return np.interp(at, np.arange(len(clip)), clip).astype(np.float32)
+    played: NDArray[np.float32] = np.interp(at, np.arange(len(clip)), clip).astype(np.float32)
+    return played
 
 
 def active_span(clip: NDArray[np.float32], rate: int) -> tuple[int, int]:
