@@ -75,18 +75,18 @@ DEMO = (
     Cue("yes", "slt", 0.8, -23),
     Cue("no", "rms", 0.8, -24),
     Cue("crow", "", 0.9, -27),
-    Cue("up", "awb", 0.9, -23),
+    Cue("up", "rms", 0.9, -23),
     Cue("down", "hts", 0.8, -23),
     Cue("hello", "rms", 0.9, -25),
     Cue("left", "slt", 0.9, -22),
     Cue("right", "awb", 0.8, -24),
     Cue("door", "", 0.8, -30),
-    Cue("on", "rms", 0.9, -23),
-    Cue("off", "slt", 0.8, -24),
+    Cue("on", "awb", 0.9, -23),
+    Cue("off", "rms", 0.8, -24),
     Cue("window", "hts", 0.9, -23),
-    Cue("stop", "rms", 0.9, -22),
+    Cue("stop", "hts", 0.9, -22),
     Cue("till", "", 0.8, -30),
-    Cue("go", "slt", 0.9, -23),
+    Cue("go", "rms", 0.9, -23),
 )
 TAIL_S = 0.9
 BACKGROUND_DB = -58.0  # a quiet room; louder would only make the file longer
