@@ -22,6 +22,7 @@ from train.manifest import Row, pick
 from train.recipe import Recipe
 from train.torch_frontend import TorchFrontEnd
 
+CLIP, TALK, SILENCE, FRAGMENT = range(4)  # kinds of rows
 EITHER = -1  # target of rows that may be called unknown or silence, but no word
 HUMAN = ("noise/human/", "crying_baby", "babble")  # noises that a listener may take for a voice
 QUIET_DB = 25.0  # talk this far under its recording's level is a pause
@@ -95,18 +96,18 @@ class Batches:
     def _compose(self, rng: np.random.Generator, g: Generator) -> tuple[Tensor, Tensor]:
         r, a, size = self.recipe, self.recipe.augment, self.samples
         n = r.mix.batch
-        kinds = rng.choice(4, n, p=self._shares())
+        kinds = rng.choice([CLIP, TALK, SILENCE, FRAGMENT], n, p=self._shares())
         x, beside = np.zeros((n, size), np.float32), np.zeros((n, size), np.float32)
         targets = np.zeros(n, np.int64)
         shift = round(a.shift_s * r.features.rate)
         for i, kind in enumerate(kinds):
             bank = self.banks[rng.integers(len(self.banks))]
-            if kind == 0 or kind == 3:
+            if kind in (CLIP, FRAGMENT):
                 row = rng.choice(self.pool["clip"], p=self.clip_weight)
                 clip = stretched(bank.clip(row), rng.uniform(-a.stretch, a.stretch))
                 move = int(rng.integers(-shift, shift + 1))
                 targets[i] = self.target[row]
-                cut = self._edge(clip, rng) if kind == 3 else None
+                cut = self._edge(clip, rng) if kind == FRAGMENT else None
                 if cut is not None and targets[i] != self.silence:
                     move, targets[i] = cut, EITHER
                 place(x[i], clip, move)
@@ -115,7 +116,7 @@ class Batches:
                     cut = self._edge(other, rng)
                     if cut is not None:
                         place(beside[i], other, cut)
-            elif kind == 1:
+            elif kind == TALK:
                 row = rng.choice(self.pool["talk"])
                 clip = bank.clip(row)
                 crop(x[i], clip, rng)
@@ -130,7 +131,7 @@ class Batches:
         for out in noise:
             row = rng.choice(self.pool["noise"], p=self.noise_weight)
             crop(out, self.banks[rng.integers(len(self.banks))].clip(row), rng)
-        return self._mix(x, beside, noise, kinds == 2, g), torch.from_numpy(targets)
+        return self._mix(x, beside, noise, kinds == SILENCE, g), torch.from_numpy(targets)
 
     def _mix(
         self, x: NDArray[np.float32], beside: NDArray[np.float32], noise: NDArray[np.float32],

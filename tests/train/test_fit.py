@@ -14,7 +14,7 @@ import models  # noqa: E402
 from models.checkpoint import load_model, load_tensors  # noqa: E402
 from realtime.errors import ModelError, UsageError  # noqa: E402
 from train.batches import EITHER, Batches  # noqa: E402
-from train.clips import crop, place  # noqa: E402
+from train.clips import active_span, crop, edge_of, place, stretched  # noqa: E402
 from train.command import main as rt_train  # noqa: E402
 from train.evaluate import main as rt_eval  # noqa: E402
 from train.fit import fit  # noqa: E402
@@ -167,6 +167,29 @@ def test_clips_are_placed_and_cut() -> None:
     rng = np.random.default_rng(1)
     crop(out, np.arange(100, dtype=np.float32), rng)
     assert (np.diff(out) == 1).all()
+
+
+def test_an_edge_is_all_that_is_left() -> None:
+    clip = np.zeros(16_000, np.float32)
+    clip[3200:9600] = np.sin(np.arange(6400))
+    for first in (True, False):
+        move = edge_of(clip, 16_000, 16_000, 0.25, first)
+        assert move is not None
+        out = np.zeros(16_000, np.float32)
+        place(out, clip, move)
+        begin, end = active_span(out, 16_000)
+        assert end - begin == pytest.approx(1600, abs=320)
+        assert (end == 16_000) if first else (begin == 0)
+    # where the sound fills the clip, no edge can be told
+    assert edge_of(np.ones(16_000, np.float32), 16_000, 16_000, 0.25, True) is None
+
+
+def test_a_stretched_clip_is_the_same_sound() -> None:
+    tone = np.sin(2 * np.pi * 200 * np.arange(16_000) / 16_000).astype(np.float32)
+    fast = stretched(tone, 0.05)
+    assert len(fast) == pytest.approx(16_000 / 1.05, abs=2)
+    assert np.abs(np.fft.rfft(fast, 16_000)).argmax() == pytest.approx(210, abs=1)
+    assert stretched(tone, 0.0) is tone
 
 
 def test_a_network_is_refused_by_name() -> None:
