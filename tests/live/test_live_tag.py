@@ -125,7 +125,9 @@ def test_the_demo_through_a_sound_card(rt_tag, jack, model):
     hop_s = json.loads(card)["hop_s"]
     expected = tag_file(rt_tag, DEMO, "--model", model)
     found = tag_live(rt_tag, jack, DEMO, "--model", model)
-    assert_same(found, expected, tolerance_s=max(0.06, 1.01 * hop_s), peak_tolerance=0.15)
+    # the card's grid of hops is not the file's: a score that creeps over its threshold may
+    # start a hop apart on each
+    assert_same(found, expected, tolerance_s=max(0.06, 2.01 * hop_s), peak_tolerance=0.15)
 
 
 # --- pipes --------------------------------------------------------------------------------
