@@ -154,7 +154,7 @@ class Batches:
         level = torch.where(torch.from_numpy(silent), quiet, level)
         y = augment.gain(y, (level - augment.level_db(y)).clamp_max(60.0))
         hiss = torch.randn(y.shape, generator=g)
-        faint = torch.minimum(augment.uniform(g, n, a.hiss_db), augment.level_db(y) - 5.0)
+        faint = torch.minimum(augment.uniform(g, n, a.hiss_db), augment.level_db(y) - 10.0)
         y = y + augment.gain(hiss, faint)
         return y.clamp(-1.0, 1.0)
 

@@ -71,7 +71,7 @@ class Augment(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
         snr_db: level of the clip over that noise, from and to.
         level_db: level of the loudest 25 ms after augmentation, dBFS.
         stretch: a clip is played faster or slower by up to this share, on top of `speeds`.
-        hiss_db: level of an added white noise floor, dBFS; never nearer than 5 dB to the sound.
+        hiss_db: level of an added white noise floor, dBFS; never nearer than 10 dB to the sound.
         tilt_db: random spectral tilt and bumps, as microphones have.
         time_masks, time_mask: number and greatest width (frames) of SpecAugment's time masks.
         mel_masks, mel_mask: the same for bands.
