@@ -7,6 +7,7 @@ contradictions are errors that name the field.
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -19,6 +20,7 @@ FORMAT = 1
 
 Unit = Annotated[float, msgspec.Meta(ge=0.0, le=1.0)]
 Seconds = Annotated[float, msgspec.Meta(ge=0.0, le=3600.0)]
+Milliseconds = Annotated[float, msgspec.Meta(ge=0.0, le=1000.0)]
 
 
 class StateSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -105,6 +107,8 @@ class Card(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
         measured: figures: {"figure", "data", "command", ...} each.
         recipe: the recipe the model was trained with.
         digest: digest of the front end's spec and tables; empty is not checked.
+        lookahead_ms: of a gate: how long before the newest sample heard each score speaks of,
+            milliseconds, one for each label, ascending; empty means all speak of the present.
     """
 
     format: int
@@ -125,6 +129,7 @@ class Card(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     measured: tuple[dict[str, Any], ...] = ()
     recipe: dict[str, Any] = msgspec.field(default_factory=dict)
     digest: str = ""
+    lookahead_ms: tuple[Milliseconds, ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse contradictions, naming the field."""
@@ -148,7 +153,29 @@ class Card(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
                 raise CardError(
                     f"card field {where} names {', '.join(stray)}", "that is none of the labels"
                 )
+        self._check_lookahead()
         self._check_input()
+
+    def _check_lookahead(self) -> None:
+        given = self.lookahead_ms
+        if not given:
+            return
+        if self.task != "gate":
+            raise CardError(
+                f"card field lookahead_ms is given and task is {self.task}",
+                "only a gate's scores look back",
+            )
+        if len(given) != len(self.labels):
+            raise CardError(
+                f"card field lookahead_ms has {len(given)} numbers and labels "
+                f"{len(self.labels)}",
+                "give one for each label",
+            )
+        if any(b <= a for a, b in pairwise(given)):
+            raise CardError(
+                f"card field lookahead_ms is {list(given)}",
+                "sort the scores, the present first",
+            )
 
     def _check_input(self) -> None:
         spec = self.input.features

@@ -1,6 +1,7 @@
 """The fields of the settings: their types, ranges, names and texts.
 
-Used by `realtime.settings`, which merges what different places say about them.
+Used by `realtime.settings`, which merges what different places say about them. A `Schema` says
+which fields a command has; `TAG` is the one of rt-tag.
 """
 
 from __future__ import annotations
@@ -64,6 +65,49 @@ class EngineSettings(msgspec.Struct, frozen=True, kw_only=True):
     decision: DecideSettings = DecideSettings()
 
 
+class Schema(msgspec.Struct, frozen=True):
+    """The settings that one command knows.
+
+    Args:
+        command: its name, for hints.
+        file: name of the user's settings file.
+        root: the struct of its fields. A field `thresholds` is a table of label to number.
+        tables: field of `root` that is a table, to the struct of the table's fields.
+        ranges: dotted field to lowest and highest value, where that is not the general rule.
+    """
+
+    command: str
+    file: str
+    root: type[msgspec.Struct]
+    tables: dict[str, type[msgspec.Struct]]
+    ranges: dict[str, tuple[float, float]]
+
+    @property
+    def labelled(self) -> bool:
+        """Whether there is a table of thresholds by label."""
+        return "thresholds" in fields_of(self.root)
+
+    @property
+    def plain(self) -> tuple[str, ...]:
+        """The fields of `root` that are no tables."""
+        names = fields_of(self.root)
+        return tuple(n for n in names if n != "thresholds" and n not in self.tables)
+
+
+TAG = Schema(
+    command="rt-tag",
+    file="rt-tag.toml",
+    root=EngineSettings,
+    tables={"decision": DecideSettings},
+    ranges={
+        "decision.hysteresis": (0.0, 1.0),
+        "decision.confirm": (1, 1000),
+        "decision.average": (1, 1000),
+        "top": (1, math.inf),
+    },
+)
+
+
 def variable_name(key: str) -> str:
     """The environment variable of a field."""
     return "RT_" + key.upper().replace(".", "_")
@@ -97,13 +141,13 @@ def parse_thresholds(value: Any, origin: str) -> dict[str, float]:
     return found
 
 
-def check(key: str, value: Any, origin: str) -> Any:
+def check(key: str, value: Any, origin: str, schema: Schema = TAG) -> Any:
     """A value in its field's type and range.
 
     Raises:
         UsageError: it does not fit.
     """
-    kind = kind_of(key, origin)
+    kind = kind_of(key, origin, schema)
     if isinstance(value, str):
         value = _from_text(value, kind)
     try:
@@ -111,10 +155,10 @@ def check(key: str, value: Any, origin: str) -> Any:
     except msgspec.ValidationError as e:
         expected = str(e).replace("Expected ", "expected ").replace(" | null", "")
         raise UsageError(
-            f"{origin}: {key} is {value!r}: {expected}", "see rt-tag --help"
+            f"{origin}: {key} is {value!r}: {expected}", f"see {schema.command} --help"
         ) from e
     if isinstance(value, (int, float)) and not isinstance(value, bool):
-        low, high = _range(key)
+        low, high = _range(key, schema)
         if not low <= value <= high:
             top = "" if high == math.inf else f" to {high:g}"
             more = " or more" if high == math.inf else ""
@@ -127,14 +171,18 @@ def fields_of(struct: type[msgspec.Struct]) -> tuple[str, ...]:
     return struct.__struct_fields__
 
 
-def kind_of(key: str, origin: str) -> Any:
-    """The type of a dotted field."""
+def kind_of(key: str, origin: str, schema: Schema = TAG) -> Any:
+    """The type of a dotted field.
+
+    Raises:
+        UsageError: there is no such field.
+    """
     table, _, name = key.rpartition(".")
-    if table == "thresholds":
+    if table == "thresholds" and schema.labelled:
         return float
-    struct = DecideSettings if table == "decision" else EngineSettings
+    struct = schema.tables.get(table, schema.root)
     known = fields_of(struct)
-    if table not in ("", "decision") or name not in known:
+    if (table and table not in schema.tables) or name not in known:
         prefix = f"{table}." if table else ""
         hint = nearest(name, known)
         raise UsageError(f"{origin}: there is no setting {prefix}{name}", hint)
@@ -173,11 +221,9 @@ def _from_text(value: str, kind: Any) -> Any:
     return value
 
 
-def _range(key: str) -> tuple[float, float]:
-    if key.startswith("thresholds.") or key == "decision.hysteresis":
+def _range(key: str, schema: Schema) -> tuple[float, float]:
+    if key.startswith("thresholds."):
         return 0.0, 1.0
-    if key in ("decision.confirm", "decision.average"):
-        return 1, 1000
-    if key.endswith("_s"):
-        return 0.0, 3600.0
-    return (1 if key == "top" else 0), math.inf
+    if key in schema.ranges:
+        return schema.ranges[key]
+    return (0.0, 3600.0) if key.endswith("_s") else (0, math.inf)

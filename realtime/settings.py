@@ -16,6 +16,9 @@ file, and, for how events are decided, the model's card. The file is the one giv
     refractory_s = 1.0
 
 A key that nobody knows is an error that names the file and the nearest key.
+
+`merge` does this for any command's fields (a `fields.Schema`); `load_settings` and `settle` are
+rt-tag's. rt-gate's are in `realtime.gate.settings`.
 """
 
 from __future__ import annotations
@@ -32,8 +35,10 @@ import msgspec
 from realtime.card import Card, Decision
 from realtime.errors import UsageError
 from realtime.fields import (
+    TAG,
     DecideSettings,
     EngineSettings,
+    Schema,
     check,
     fields_of,
     kind_of,
@@ -44,7 +49,7 @@ from realtime.fields import (
     variable_name,
 )
 
-FILE_NAME = "rt-tag.toml"
+FOLDER_NAME = "rt-tag"  # of settings, in the user's configuration folder
 
 
 class Settings(msgspec.Struct, frozen=True):
@@ -65,42 +70,8 @@ def load_settings(
     environ: Mapping[str, str] = os.environ,
     config: str | Path | None = None,
 ) -> Settings:
-    """Merge the command line, the environment and a settings file.
-
-    Args:
-        flags: dotted field to value, only those that were given: {"model": ..,
-            "decision.confirm": ..}; "threshold" has the option's text.
-        environ: the environment.
-        config: a settings file that must exist; None is the user's, if there is one.
-
-    Raises:
-        UsageError: an unknown key, a wrong value, or a file that cannot be read.
-    """
-    flat: dict[str, Any] = {}
-    origins: dict[str, str] = {}
-
-    def take(values: Mapping[str, Any], origin: Mapping[str, str]) -> None:
-        for key, value in values.items():
-            if key == "threshold":
-                thresholds = parse_thresholds(value, origin[key])
-                if "default" in thresholds:  # "0.6" is for all labels: earlier words are void
-                    for old in [k for k in flat if k.startswith("thresholds.")]:
-                        del flat[old], origins[old]
-                take(
-                    {f"thresholds.{k}": v for k, v in thresholds.items()},
-                    {f"thresholds.{k}": origin[key] for k in thresholds},
-                )
-                continue
-            flat[key] = check(key, value, origin[key])
-            origins[key] = origin[key]
-
-    path = config or environ.get("RT_CONFIG") or user_file(environ)
-    if path is not None:
-        said = read_file(Path(path))
-        take(said, dict.fromkeys(said, str(path)))
-    said = from_environment(environ)
-    take(said, {key: variable_name(key) for key in said})
-    take(flags, {key: option_name(key) for key in flags})
+    """Merge the command line, the environment and a settings file for rt-tag; see `merge`."""
+    flat, origins = merge(TAG, flags, environ, config)
     decision = {k.split(".")[1]: v for k, v in flat.items() if k.startswith("decision.")}
     thresholds = {k.split(".", 1)[1]: v for k, v in flat.items() if k.startswith("thresholds.")}
     plain = {k: v for k, v in flat.items() if "." not in k}
@@ -110,7 +81,56 @@ def load_settings(
     )
 
 
-def read_file(path: Path) -> dict[str, Any]:
+def merge(
+    schema: Schema,
+    flags: Mapping[str, Any],
+    environ: Mapping[str, str] = os.environ,
+    config: str | Path | None = None,
+) -> tuple[dict[str, Any], dict[str, str]]:
+    """What the command line, the environment and a settings file say, the first one first.
+
+    Args:
+        schema: the command's fields.
+        flags: dotted field to value, only those that were given: {"model": ..,
+            "decision.confirm": ..}; with thresholds by label "threshold" has the option's text.
+        environ: the environment.
+        config: a settings file that must exist; None is the user's, if there is one.
+
+    Returns:
+        Dotted field to value, and to its origin; only fields that someone spoke of.
+
+    Raises:
+        UsageError: an unknown key, a wrong value, or a file that cannot be read.
+    """
+    flat: dict[str, Any] = {}
+    origins: dict[str, str] = {}
+
+    def take(values: Mapping[str, Any], origin: Mapping[str, str]) -> None:
+        for key, value in values.items():
+            if key == "threshold" and schema.labelled:
+                thresholds = parse_thresholds(value, origin[key])
+                if "default" in thresholds:  # "0.6" is for all labels: earlier words are void
+                    for old in [k for k in flat if k.startswith("thresholds.")]:
+                        del flat[old], origins[old]
+                take(
+                    {f"thresholds.{k}": v for k, v in thresholds.items()},
+                    {f"thresholds.{k}": origin[key] for k in thresholds},
+                )
+                continue
+            flat[key] = check(key, value, origin[key], schema)
+            origins[key] = origin[key]
+
+    path = config or environ.get("RT_CONFIG") or user_file(environ, schema)
+    if path is not None:
+        said = read_file(Path(path), schema)
+        take(said, dict.fromkeys(said, str(path)))
+    said = from_environment(environ, schema)
+    take(said, {key: variable_name(key) for key in said})
+    take(flags, {key: option_name(key) for key in flags})
+    return flat, origins
+
+
+def read_file(path: Path, schema: Schema = TAG) -> dict[str, Any]:
     """A settings file, flattened to dotted fields.
 
     Raises:
@@ -126,29 +146,30 @@ def read_file(path: Path) -> dict[str, Any]:
         raise UsageError(f"{path}: {e}", "a settings file is TOML") from e
     flat: dict[str, Any] = {}
     for key, value in tree.items():
-        if key in ("thresholds", "decision"):
+        if key in schema.tables or (key == "thresholds" and schema.labelled):
             if not isinstance(value, dict):
                 raise UsageError(f"{path}: {key} is no table", f"write [{key}]")
             flat |= {f"{key}.{name}": v for name, v in value.items()}
         else:
             flat[key] = value
     for key in flat:
-        kind_of(key, str(path))
+        kind_of(key, str(path), schema)
     return flat
 
 
-def from_environment(environ: Mapping[str, str]) -> dict[str, str]:
+def from_environment(environ: Mapping[str, str], schema: Schema = TAG) -> dict[str, str]:
     """Settings said by variables: RT_MODEL, RT_THRESHOLD, RT_DECISION_CONFIRM, ..."""
-    names = [*fields_of(EngineSettings), *(f"decision.{n}" for n in fields_of(DecideSettings))]
-    names = [n for n in names if n not in ("thresholds", "decision")]
+    names = list(schema.plain)
+    for table, struct in schema.tables.items():
+        names += [f"{table}.{name}" for name in fields_of(struct)]
+    if schema.labelled:
+        names.append("threshold")
     return {
-        name: environ[variable_name(name)]
-        for name in [*names, "threshold"]
-        if environ.get(variable_name(name))
+        name: environ[variable_name(name)] for name in names if environ.get(variable_name(name))
     }
 
 
-def user_file(environ: Mapping[str, str]) -> Path | None:
+def user_file(environ: Mapping[str, str], schema: Schema = TAG) -> Path | None:
     """The user's settings file, if there is one."""
     if sys.platform == "win32":
         base = environ.get("APPDATA", "")
@@ -157,7 +178,7 @@ def user_file(environ: Mapping[str, str]) -> Path | None:
         home = environ.get("HOME", "")
         if not base and home:
             base = str(Path(home) / ".config")
-    path = Path(base) / "rt-tag" / FILE_NAME
+    path = Path(base) / FOLDER_NAME / schema.file
     return path if base and path.is_file() else None
 
 

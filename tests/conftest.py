@@ -228,6 +228,82 @@ def sum_card(**changes: Any) -> Card:
     )
 
 
+GATE_SPEC = FeatureSpec(
+    kind="mel", rate=RATE, frame=400, hop=160, fft=512, mels=40, log_floor=1e-8
+)
+
+
+def gate_card(**changes: Any) -> Card:
+    """The card of `write_gate_onnx`: one frame in, three scores out, two states."""
+    card = Card(
+        format=1,
+        name="loud",
+        task="gate",
+        input=InputSpec(kind="features", features=GATE_SPEC, layout="btf"),
+        rate=RATE,
+        window_s=0.01,
+        hop_s=0.01,
+        labels=("open", "open_10ms", "open_20ms"),
+        thresholds={"default": 0.5},
+        scores="sigmoid",
+        states=(
+            StateSpec(name="mean", shape=(1, 1), output="next_mean"),
+            StateSpec(name="count", shape=(1, 1, 2), output="next_count"),
+        ),
+        output="scores",
+        decision=Decision(hysteresis=0.1),
+        licence="CC0-1.0",
+        lookahead_ms=(0.0, 10.0, 20.0),
+    )
+    return msgspec.structs.replace(card, **changes)
+
+
+def write_gate_onnx(path: Path, card: Card) -> Path:
+    """A gate that opens when the mean log energy of the bands, smoothed, is over -9.
+
+    White noise of amplitude 0.1 has about -5 there, of 0.001 about -14. The second and third
+    score are a little readier to open. `embedding` is neither score nor state.
+    """
+    onnx = pytest.importorskip("onnx", reason="making models needs onnx")
+    from onnx import TensorProto, helper, numpy_helper
+
+    mels = GATE_SPEC.mels
+    constants = {
+        "w": np.full((mels, 1), 1.0 / mels),
+        "keep": np.array([[0.5]]),
+        "slope": np.array([[1.0]]),
+        "bias": np.array([[9.0, 9.5, 10.0]]),
+        "one": np.array([[[1.0, 0.0]]]),
+    }
+    graph = helper.make_graph(
+        [
+            helper.make_node("Flatten", ["sound"], ["flat"], axis=1),
+            helper.make_node("MatMul", ["flat", "w"], ["level"]),
+            helper.make_node("Add", ["mean", "level"], ["both"]),
+            helper.make_node("Mul", ["both", "keep"], ["next_mean"]),
+            helper.make_node("Mul", ["next_mean", "slope"], ["steep"]),
+            helper.make_node("Add", ["steep", "bias"], ["logits"]),
+            helper.make_node("Sigmoid", ["logits"], ["scores"]),
+            helper.make_node("Add", ["count", "one"], ["next_count"]),
+            helper.make_node("Concat", ["level", "next_mean"], ["embedding"], axis=1),
+        ],
+        "loud",
+        [
+            helper.make_tensor_value_info("sound", TensorProto.FLOAT, [1, 1, mels]),
+            helper.make_tensor_value_info("mean", TensorProto.FLOAT, [1, 1]),
+            helper.make_tensor_value_info("count", TensorProto.FLOAT, [1, 1, 2]),
+        ],
+        [
+            helper.make_tensor_value_info("embedding", TensorProto.FLOAT, [1, 2]),
+            helper.make_tensor_value_info("scores", TensorProto.FLOAT, [1, 3]),
+            helper.make_tensor_value_info("next_mean", TensorProto.FLOAT, [1, 1]),
+            helper.make_tensor_value_info("next_count", TensorProto.FLOAT, [1, 1, 2]),
+        ],
+        [numpy_helper.from_array(v.astype(np.float32), k) for k, v in constants.items()],
+    )
+    return _save(onnx, graph, path, card, None)
+
+
 def write_tflite(
     path: Path, card: Card | None, *, integer: bool = False, beside: Card | None = None
 ) -> Path:
@@ -317,6 +393,8 @@ class Kit:
     tones = staticmethod(tones)
     write_onnx = staticmethod(write_onnx)
     write_stateful_onnx = staticmethod(write_stateful_onnx)
+    gate_card = staticmethod(gate_card)
+    write_gate_onnx = staticmethod(write_gate_onnx)
     write_tflite = staticmethod(write_tflite)
     Source = ScriptedSource
     Given = GivenScores
@@ -335,6 +413,12 @@ def kit() -> type[Kit]:
 def band_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An ONNX model that names tones: low, middle, high."""
     return write_onnx(tmp_path_factory.mktemp("models") / "bands.onnx", band_card())
+
+
+@pytest.fixture(scope="session")
+def gate_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An ONNX gate with the tensors of the shipped ones, which opens for what is loud."""
+    return write_gate_onnx(tmp_path_factory.mktemp("models") / "loud.onnx", gate_card())
 
 
 @pytest.fixture

@@ -126,3 +126,27 @@ def test_a_card_is_frozen(kit):
     with pytest.raises(AttributeError):
         kit.band_card().name = "x"
     assert msgspec.structs.replace(kit.band_card(), name="x").name == "x"
+
+
+def test_a_gate_says_of_which_instant_its_scores_speak(kit):
+    card = kit.gate_card()
+    assert parse_card(card.to_json(), "x").lookahead_ms == (0.0, 10.0, 20.0)
+    assert kit.gate_card(lookahead_ms=()).lookahead_ms == ()
+
+
+@pytest.mark.parametrize(
+    ("changes", "names"),
+    [
+        ({"lookahead_ms": [0, 10]}, "lookahead_ms has 2 numbers and labels 3"),
+        ({"lookahead_ms": [0, 20, 10]}, "lookahead_ms is"),
+        ({"lookahead_ms": [0, 10, 10]}, "lookahead_ms is"),
+        ({"lookahead_ms": [-1, 0, 10]}, "lookahead_ms"),
+        ({"lookahead_ms": [0, 10, 2000]}, "lookahead_ms"),
+        ({"task": "tag"}, "lookahead_ms is given and task is tag"),
+    ],
+)
+def test_a_gates_look_ahead_fits_its_scores(kit, changes, names):
+    data = json.loads(kit.gate_card().to_json()) | changes
+    with pytest.raises(CardError, match=r"m\.onnx") as e:
+        read(data)
+    assert names in str(e.value)
