@@ -9,10 +9,12 @@ import msgspec
 from torch import nn
 
 from models.dscnn import DSCNN, DSCNNConfig
+from models.gate import GateConfig, GateNetwork
 from realtime.errors import UsageError
 
 NETWORKS: dict[str, tuple[type[nn.Module], type[msgspec.Struct]]] = {
-    "dscnn": (DSCNN, DSCNNConfig)
+    "dscnn": (DSCNN, DSCNNConfig),
+    "gate": (GateNetwork, GateConfig),
 }
 
 

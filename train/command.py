@@ -10,11 +10,15 @@ from realtime.commands.common import Parser, guarded, start_logging
 from realtime.errors import MissingExtra, UsageError
 from train import datasets
 from train.manifest import pick, write_manifest
-from train.recipe import read_recipe
+from train.recipe import Recipe, convert_recipe, read_tables
 
 log = logging.getLogger("rt.train.command")
 
-LAYOUTS = {"kws12": datasets.kws12, "folders": datasets.folder_of_folders}
+LAYOUTS = {
+    "kws12": datasets.kws12,
+    "voice": datasets.voice,
+    "folders": datasets.folder_of_folders,
+}
 
 
 @guarded
@@ -41,13 +45,22 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _manifest(args.rest, args.out)
     if args.rest:
         raise UsageError(f"what is {' '.join(args.rest)}?", "give one recipe")
-    recipe = read_recipe(Path(args.recipe), tuple(args.set))
+    path = Path(args.recipe)
+    tables = read_tables(path, tuple(args.set))
     try:
+        if tables.get("task") == "gate":
+            from train.gate.fit import fit_gate
+            from train.gate.recipe import GateRecipe
+
+            gate = convert_recipe(tables, GateRecipe, path)
+            print(fit_gate(gate, args.out or Path("runs") / gate.name))
+            return 0
         from train.fit import fit
     except ModuleNotFoundError as e:
         raise MissingExtra(
             f"training needs {e.name}", "pipx inject rt-tag 'rt-tag[train]'"
         ) from e
+    recipe = convert_recipe(tables, Recipe, path)
     print(fit(recipe, args.out or Path("runs") / recipe.name))
     return 0
 
@@ -60,6 +73,7 @@ def _manifest(words: list[str], out: Path | None) -> int:
         )
     rows = LAYOUTS[words[0]](Path(words[1]))
     write_manifest(out, rows)
-    counts = {split: len(pick(rows, split, "clip")) for split in ("train", "val", "test")}
-    log.info("%s: %d rows; labelled clips %s", out, len(rows), counts)
+    wanted = "target" if any(r.role == "target" for r in rows) else "clip"
+    counts = {split: len(pick(rows, split, wanted)) for split in ("train", "val", "test")}
+    log.info("%s: %d rows; %ss %s", out, len(rows), wanted, counts)
     return 0

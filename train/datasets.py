@@ -9,6 +9,8 @@ import csv
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
+
 from realtime.errors import UsageError
 from train.manifest import Role, Row, split_of
 
@@ -85,6 +87,42 @@ def kws12(root: Path) -> list[Row]:
     return rows
 
 
+def voice(root: Path) -> list[Row]:
+    """Speech of many people against everything else: what a voice gate learns from.
+
+    The label of a sound is its kind ("drums/snare", "noise/animals"), which the network learns
+    on the side. Recordings whose licence does not allow weights to be given away are left out.
+
+    Args:
+        root: a folder as `kws12` reads it.
+
+    Raises:
+        UsageError: the folder has another layout.
+    """
+    words = root / "speech-commands"
+    if not words.is_dir():
+        raise UsageError(
+            f"{words}: no such folder", "give the folder that holds speech-commands/"
+        )
+    rows: list[Row] = []
+    for file in _sounds(words):
+        if not file.parent.name.startswith(("_", "sc_test")):
+            name, speaker = file.relative_to(root).as_posix(), file.stem.split("_")[0]
+            rows.append(Row(name, "word", f"sc:{speaker}", split_of(speaker), "target"))
+    for source in (*FREE_TALK, "picovoice_intent"):
+        for file in _sounds(root / "voice" / source):
+            group = file.stem.rsplit("_", 1)[0]
+            name = file.relative_to(root).as_posix()
+            rows.append(Row(name, "speech", group, split_of(group), "target"))
+    for row in _noises(root):
+        if row.role == "room":
+            rows.append(row)
+        else:
+            kind = _kind(row.file, row.label)
+            rows.append(msgspec.structs.replace(row, label=kind, role="other"))
+    return rows
+
+
 def folder_of_folders(root: Path) -> list[Row]:
     """A folder of label folders. Each file is a group of its own, split by a hash of its name.
 
@@ -119,6 +157,27 @@ def _noises(root: Path) -> Iterator[Row]:
             group = line["source_id"] or line["file"]
             label = "babble" if "coffee-shop" in line["category"] else line["category"]
             yield Row(line["file"], label, group, split_of(group), role)
+
+
+# ESC-10 and the household folder mix kinds: by category
+KIND_OF = {
+    **dict.fromkeys(("dog", "rooster", "cat", "cow", "pig", "sheep", "hen", "crow"), "animals"),
+    **dict.fromkeys(("crying_baby", "sneezing", "snoring", "coughing", "laughing"), "human"),
+    **dict.fromkeys(("rain", "sea_waves", "wind", "thunderstorm"), "weather"),
+    **dict.fromkeys(("keyboard", "keyboard_typing", "typing", "keyboard_click"), "keyboard"),
+}
+
+
+def _kind(file: str, category: str) -> str:
+    """What sort of sound a file is: "drums/snare", "instruments/guitar", "noise/animals"."""
+    top, folder = file.split("/")[:2]
+    if top in ("drums", "instruments"):
+        return f"{top}/{folder}"
+    if top == "music":
+        return "music"
+    if category in KIND_OF:
+        return f"noise/{KIND_OF[category]}"
+    return "noise/effects" if top == "esc10" else f"noise/{folder.removesuffix('_oneshots')}"
 
 
 def _sounds(folder: Path) -> list[Path]:

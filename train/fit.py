@@ -9,26 +9,15 @@ if nothing had happened.
 
 from __future__ import annotations
 
-import csv
 import logging
-import math
 import os
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import torch
-from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TextColumn,
-    TimeRemainingColumn,
-)
 from torch import Tensor, nn
 
 from models import build, parameters
@@ -36,6 +25,16 @@ from models.checkpoint import load_model, load_tensors, save_checkpoint
 from realtime.card import FORMAT, Card, Decision, InputSpec
 from realtime.errors import UsageError
 from train.batches import EITHER, Batches
+from train.loop import (
+    follow,
+    learning_rate,
+    pick_device,
+    progress_bar,
+    record,
+    resume,
+    save_last,
+    weight_groups,
+)
 from train.manifest import read_manifest
 from train.recipe import Recipe
 
@@ -56,7 +55,7 @@ def fit(recipe: Recipe, out: Path) -> Path:
     f = recipe.fit
     out.mkdir(parents=True, exist_ok=True)
     torch.set_num_threads(f.threads or os.cpu_count() or 1)
-    device = _device(f.device)
+    device = pick_device(f.device)
     batches = Batches(recipe, read_manifest(Path(recipe.data.manifest)))
     labels = recipe.data.labels
     torch.manual_seed(f.seed)
@@ -64,9 +63,9 @@ def fit(recipe: Recipe, out: Path) -> Path:
     if f.init:
         network.load_state_dict(load_tensors(Path(f.init), "model.")[0])
     teachers = [load_model(Path(t))[0].to(device) for t in recipe.loss.teachers]
-    optimizer = torch.optim.AdamW(_groups(network, f.decay), lr=f.rate, foreach=True)
+    optimizer = torch.optim.AdamW(weight_groups(network, f.decay), lr=f.rate, foreach=True)
     average = {k: v.clone() for k, v in network.state_dict().items()}
-    first, best = _resume(out, network, optimizer, average)
+    first, best = resume(out, network, optimizer, average)
     log.info(
         "%s: %d parameters, step %d of %d on %s",
         recipe.name,
@@ -77,11 +76,11 @@ def fit(recipe: Recipe, out: Path) -> Path:
     )
     validation = _validation(batches)
     total, since, seen = torch.zeros(()), time.monotonic(), first
-    with _progress() as progress:
+    with progress_bar() as progress:
         bar = progress.add_task(recipe.name, total=f.steps, completed=first, note="")
         for step in range(first, f.steps):
             for group in optimizer.param_groups:
-                group["lr"] = _rate(step, recipe)
+                group["lr"] = learning_rate(step, f)
             batch = batches.draw(step)
             torch.manual_seed(
                 f.seed * 7919 + step
@@ -93,7 +92,7 @@ def fit(recipe: Recipe, out: Path) -> Path:
             loss.backward()
             nn.utils.clip_grad_norm_(network.parameters(), 5.0)
             optimizer.step()
-            _follow(average, network.state_dict(), min(f.ema, (step + 1) / (step + 10)))
+            follow(average, network.state_dict(), min(f.ema, (step + 1) / (step + 10)))
             total += loss.detach().cpu()
             progress.update(bar, completed=step + 1)
             if (step + 1) % f.validate == 0 or step + 1 == f.steps:
@@ -103,13 +102,22 @@ def fit(recipe: Recipe, out: Path) -> Path:
                 note = f"loss {mean:.3f}  val {val_loss:.3f}  {100 * accuracy:.2f} %"
                 log.info("step %d: %s", step + 1, note)
                 progress.update(bar, note=note)
-                _record(out, step + 1, mean, val_loss, accuracy, pace)
+                record(
+                    out,
+                    step=step + 1,
+                    loss=mean,
+                    val_loss=val_loss,
+                    val_accuracy=accuracy,
+                    rows_per_s=pace,
+                )
                 card = card_of(recipe, step + 1, accuracy)
                 if accuracy >= best:
                     best = accuracy
                     tensors = {f"model.{k}": v for k, v in average.items()}
                     save_checkpoint(out / "best.safetensors", tensors, dict(recipe.model), card)
-                _save_last(out, network, optimizer, average, step + 1, best, card, recipe)
+                save_last(
+                    out, network, optimizer, average, step + 1, best, card, dict(recipe.model)
+                )
                 total, since, seen = torch.zeros(()), time.monotonic(), step + 1
     return out / "best.safetensors"
 
@@ -205,111 +213,7 @@ def _validate(
     return accuracy, float(nn.functional.cross_entropy(logits, validation[1]))
 
 
-def _groups(network: nn.Module, decay: float) -> list[dict[str, Any]]:
-    """Weight decay on matrices only: norms and biases set scales, not complexity."""
-    matrices = [p for p in network.parameters() if p.ndim > 1]
-    others = [p for p in network.parameters() if p.ndim <= 1]
-    return [
-        {"params": matrices, "weight_decay": decay},
-        {"params": others, "weight_decay": 0.0},
-    ]
-
-
-def _rate(step: int, recipe: Recipe) -> float:
-    f = recipe.fit
-    rise = max(1, round(f.warmup * f.steps))
-    if step < rise:
-        return f.rate * (step + 1) / rise
-    return f.rate * 0.5 * (1.0 + math.cos(math.pi * (step - rise) / max(1, f.steps - rise)))
-
-
-@torch.no_grad()
-def _follow(average: dict[str, Tensor], now: dict[str, Tensor], decay: float) -> None:
-    """Exponential moving average of weights and BatchNorm statistics."""
-    for name, value in now.items():
-        if value.is_floating_point():
-            average[name].lerp_(value, 1.0 - decay)
-        else:
-            average[name].copy_(value)
-
-
-def _save_last(
-    out: Path, network: nn.Module, optimizer: torch.optim.Optimizer, average: dict[str, Tensor],
-    step: int, best: float, card: Card, recipe: Recipe,
-) -> None:  # fmt: skip
-    tensors = {f"model.{k}": v for k, v in network.state_dict().items()}
-    tensors |= {f"average.{k}": v.clone() for k, v in average.items()}
-    for i, state in optimizer.state_dict()["state"].items():
-        tensors |= {f"optimizer.{i}.{k}": torch.as_tensor(v) for k, v in state.items()}
-    save_checkpoint(
-        out / "last.safetensors",
-        tensors,
-        dict(recipe.model),
-        card,
-        step=str(step),
-        best=repr(best),
-    )
-
-
-def _resume(
-    out: Path, network: nn.Module, optimizer: torch.optim.Optimizer, average: dict[str, Tensor]
-) -> tuple[int, float]:
-    path = out / "last.safetensors"
-    if not path.exists():
-        return 0, 0.0
-    tensors, header = load_tensors(path)
-    network.load_state_dict({k[6:]: v for k, v in tensors.items() if k.startswith("model.")})
-    for k in average:
-        average[k].copy_(tensors[f"average.{k}"])
-    state: dict[int, dict[str, Tensor]] = {}
-    for name, value in tensors.items():
-        if name.startswith("optimizer."):
-            _, index, field = name.split(".")
-            state.setdefault(int(index), {})[field] = value
-    optimizer.load_state_dict(
-        {"state": state, "param_groups": optimizer.state_dict()["param_groups"]}
-    )
-    log.info("going on from %s", path)
-    return int(header["step"]), float(header["best"])
-
-
-def _record(
-    out: Path, step: int, loss: float, val_loss: float, accuracy: float, pace: float
-) -> None:
-    path = out / "metrics.csv"
-    fresh = not path.exists()
-    with path.open("a", newline="") as f:
-        writer = csv.writer(f)
-        if fresh:
-            writer.writerow(["step", "loss", "val_loss", "val_accuracy", "rows_per_s"])
-        writer.writerow(
-            [step, f"{loss:.5f}", f"{val_loss:.5f}", f"{accuracy:.5f}", f"{pace:.1f}"]
-        )
-
-
 def _placed(network: Any, device: torch.device) -> nn.Module:
     """On the device, channels last: a fifth faster on CPU (torch's stubs lack the argument)."""
     placed: nn.Module = network.to(device, memory_format=torch.channels_last)
     return placed
-
-
-def _device(name: str) -> torch.device:
-    if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "cpu"
-    if name == "cuda" and not torch.cuda.is_available():
-        raise UsageError("fit.device is cuda and there is none", "use auto or cpu")
-    return torch.device(name)
-
-
-@contextmanager
-def _progress() -> Iterator[Progress]:
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-    )
-    # stdout is for the result
-    console = Console(stderr=True)
-    with Progress(*columns, TextColumn("{task.fields[note]}"), console=console) as progress:
-        yield progress

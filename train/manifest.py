@@ -7,7 +7,7 @@ One CSV, one row a file.
 `group` is whatever must not be shared by training and test: a speaker, a recording session, a
 sample kit. `role` is what the row is used for: "clip" (a labelled sound), "talk" (speech that
 holds none of the labels), "noise" (sounds that are no speech) or "room" (an impulse
-response).
+response); for a gate "target" (the wanted sound) or "other" (everything else).
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ import msgspec
 from realtime.errors import UsageError
 
 Split = Literal["train", "val", "test"]
-Role = Literal["clip", "talk", "noise", "room"]
+Role = Literal["clip", "talk", "noise", "room", "target", "other"]
 HEADER = ("file", "label", "group", "split", "role")
 
 

@@ -8,13 +8,15 @@ from __future__ import annotations
 import difflib
 import tomllib
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
 from realtime.card import Decision
 from realtime.errors import UsageError
 from realtime.features import FeatureSpec
+
+Kind = TypeVar("Kind", bound=msgspec.Struct)
 
 
 class Data(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -71,7 +73,7 @@ class Augment(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
         snr_db: level of the clip over that noise, from and to.
         level_db: level of the loudest 25 ms after augmentation, dBFS.
         stretch: a clip is played faster or slower by up to this share, on top of `speeds`.
-        hiss_db: level of an added white noise floor, dBFS; never nearer than 10 dB to the sound.
+        hiss_db: level of an added white noise floor, dBFS; at least 10 dB under the sound.
         tilt_db: random spectral tilt and bumps, as microphones have.
         time_masks, time_mask: number and greatest width (frames) of SpecAugment's time masks.
         mel_masks, mel_mask: the same for bands.
@@ -124,6 +126,7 @@ class Fit(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True)
         seed: of everything random.
         init: checkpoint to start from, "" for fresh weights.
         threads: CPU threads, 0 = all.
+        workers: processes that make batches ahead (gates only); 0 makes them in between.
         device: "auto", "cpu" or "cuda".
     """
 
@@ -136,6 +139,7 @@ class Fit(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True)
     seed: int = 1
     init: str = ""
     threads: int = 0
+    workers: int = 0
     device: str = "auto"
 
 
@@ -180,7 +184,7 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
 
 
 def read_recipe(path: Path, changes: tuple[str, ...] = ()) -> Recipe:
-    """Read a recipe.
+    """Read the recipe of a tagger.
 
     Args:
         path: TOML file.
@@ -188,6 +192,15 @@ def read_recipe(path: Path, changes: tuple[str, ...] = ()) -> Recipe:
 
     Raises:
         UsageError: not readable, no TOML, or a key that is unknown or of the wrong type.
+    """
+    return convert_recipe(read_tables(path, changes), Recipe, path)
+
+
+def read_tables(path: Path, changes: tuple[str, ...] = ()) -> dict[str, Any]:
+    """A recipe as plain tables, with the changes made; arguments as `read_recipe`.
+
+    Raises:
+        UsageError: not readable, or no TOML.
     """
     try:
         data = tomllib.loads(path.read_text())
@@ -197,10 +210,19 @@ def read_recipe(path: Path, changes: tuple[str, ...] = ()) -> Recipe:
         raise UsageError(f"{path}: no TOML: {e}", "see docs/recipes.md") from e
     for change in changes:
         _set(data, change)
+    return data
+
+
+def convert_recipe(data: dict[str, Any], kind: type[Kind], path: Path) -> Kind:
+    """Tables as a recipe of some kind.
+
+    Raises:
+        UsageError: a key is unknown (with the nearest match), missing or of the wrong type.
+    """
     try:
-        return msgspec.convert(data, Recipe)
+        return msgspec.convert(data, kind)
     except msgspec.ValidationError as e:
-        raise UsageError(f"{path}: {e}{_nearest(str(e))}", "see docs/recipes.md") from e
+        raise UsageError(f"{path}: {e}{_nearest(str(e), kind)}", "see docs/recipes.md") from e
 
 
 def _set(data: dict[str, Any], change: str) -> None:
@@ -219,14 +241,19 @@ def _set(data: dict[str, Any], change: str) -> None:
     data[last] = value
 
 
-def _nearest(message: str) -> str:
+def _nearest(message: str, kind: type[msgspec.Struct]) -> str:
     if "unknown field" not in message:
         return ""
     name = message.split("`")[1]
-    fields = {
-        f
-        for table in (Recipe, Data, Mix, Augment, Loss, Fit, FeatureSpec, Decision)
-        for f in table.__struct_fields__
-    }
-    near = difflib.get_close_matches(name, fields, 1)
+    near = difflib.get_close_matches(name, _fields(kind), 1)
     return f" (did you mean {near[0]}?)" if near else ""
+
+
+def _fields(kind: type[msgspec.Struct]) -> set[str]:
+    """Names of all fields, those of the tables inside too."""
+    names: set[str] = set()
+    for field in msgspec.structs.fields(kind):
+        names.add(field.name)
+        if isinstance(field.type, type) and issubclass(field.type, msgspec.Struct):
+            names |= _fields(field.type)
+    return names

@@ -1,0 +1,1 @@
+"""Training of gates: mixtures, ideal gates as labels, and the loop."""
