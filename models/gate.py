@@ -14,6 +14,8 @@ Phrase Representations using RNN Encoder-Decoder" (2014).
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 import torch
 from torch import Tensor, nn
@@ -159,7 +161,7 @@ def _last(layer: nn.Conv1d, x: Tensor) -> Tensor:
 
 def _recur(layer: nn.GRU, x: Tensor, h: Tensor) -> Tensor:
     """One step of a recurrent layer: [1, inputs], [1, units] to [1, units]."""
-    weights: list[Tensor] = layer._flat_weights
+    weights: list[Any] = layer._flat_weights
     new = nn.functional.linear(x, weights[0], weights[2])
     old = nn.functional.linear(h, weights[1], weights[3])
     (r, z, n), (rh, zh, nh) = new.chunk(3, 1), old.chunk(3, 1)

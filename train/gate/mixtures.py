@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from realtime.errors import UsageError
+from realtime.gate.ideal import gate_of_levels, hop_levels
 from train import augment
 from train.bank import Bank, open_bank
 from train.clips import active_span
-from train.gate.ideal import gate_of_levels, hop_levels
 from train.gate.recipe import GateRecipe
 from train.manifest import Row, pick
 from train.torch_frontend import TorchFrontEnd
