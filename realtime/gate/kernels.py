@@ -7,8 +7,8 @@ sound callback. Compiled code is cached beside this file, or in the user's cache
 that cannot be written.
 
 Kernels are compiled without any leave to reorder sums, so a sample is computed by the same
-instructions whatever its neighbours. `fill` and `detect` give the same bits as their twins; the
-filters agree to about 1e-12, before rounding to float32.
+instructions whatever its neighbours. `fill` and `detect` give the same bits as their twins. The
+twin of the filter is in `realtime.gate.cascade`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from __future__ import annotations
 import importlib.util
 from collections.abc import Callable
 from functools import lru_cache
-from typing import Any, Final, NamedTuple, Protocol
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,7 +26,6 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 PARTS: Final = 3  # of a ramp's plan
-CHUNK: Final = 32  # samples that the filter's twin computes at once
 TINY: Final = 1e-200  # a filter's state under this is 0: denormal numbers are slow
 
 # numbers of a detector
@@ -37,29 +36,23 @@ IS_OPEN, QUIET, HOLD, USED = range(4)  # int64: state, samples since then, hold,
 
 Fill = Callable[[Audio, int, Floats, float], None]
 Detect = Callable[[Audio, Floats, Ints, Ints, Floats], int]
+Filter = Callable[[Audio, Floats, Floats, Audio], None]
 
 
 class Kernels(NamedTuple):
-    """The inner loops, in one of their two forms; `fill` and `detect` describe the first two.
+    """The inner loops in one of their two forms.
 
     Attributes:
-        filter: of numba's only: (float32 [n, channels], coefficients [sections, 5],
-            state [sections, channels, 2], float32 [n, channels] to fill).
+        fill: see `fill`.
+        detect: see `detect`.
+        filter: of numba only, its twin is `realtime.gate.cascade.Chunked`: filters
+            float32 [n, channels] with coefficients [sections, 5] and state
+            [sections, channels, 2], into float32 [n, channels].
     """
 
     fill: Fill
     detect: Detect
-    filter: Callable[[Audio, Floats, Floats, Audio], None] | None
-
-
-class Cascade(Protocol):
-    """Biquads in a row."""
-
-    def run(self, block: Audio) -> Audio:
-        """Filter float32 [n, channels]."""
-
-    def reset(self) -> None:
-        """Start after silence."""
+    filter: Filter | None
 
 
 def available() -> bool:
@@ -75,18 +68,6 @@ def load(compiled: bool = True) -> Kernels:
 def warm() -> bool:
     """Compile everything now, or take it out of the cache; whether numba is there for it."""
     return load().filter is not None
-
-
-def cascade(sections: Floats, channels: int, compiled: bool = True) -> Cascade:
-    """A filter of biquads.
-
-    Args:
-        sections: float64 [sections, 5]: b0, b1, b2, a1, a2 of each.
-        channels: of the blocks.
-        compiled: as in `load`.
-    """
-    run = load(compiled).filter
-    return Chunked(sections, channels) if run is None else Compiled(run, sections, channels)
 
 
 def fill(out: Audio, at: int, plan: Floats, target: float) -> None:
@@ -165,111 +146,6 @@ def detect(key: Audio, lines: Floats, counts: Ints, offsets: Ints, levels: Float
     lines[LOUDEST] = loudest
     counts[IS_OPEN], counts[QUIET], counts[USED] = is_open, quiet, at
     return found
-
-
-class Compiled:
-    """`Cascade` by the numba kernel, sample by sample.
-
-    Args:
-        run: the kernel.
-        sections: float64 [sections, 5].
-        channels: of the blocks.
-    """
-
-    def __init__(
-        self,
-        run: Callable[[Audio, Floats, Floats, Audio], None],
-        sections: Floats,
-        channels: int,
-    ) -> None:
-        self._run = run
-        self._sections = np.ascontiguousarray(sections.reshape(-1, 5))
-        self._state = np.zeros((len(self._sections), channels, 2))
-
-    def run(self, block: Audio) -> Audio:
-        """Filter float32 [n, channels]."""
-        out: Audio = np.empty(block.shape, np.float32)
-        self._run(block, self._sections, self._state, out)
-        return out
-
-    def reset(self) -> None:
-        """Start after silence."""
-        self._state[:] = 0.0
-
-
-class Chunked:
-    """`Cascade` in NumPy, the twin: no loop over samples, and yet exact in any partition.
-
-    A linear filter's output for `CHUNK` samples, and its state after them, are a fixed matrix
-    times those samples and the state before. The chunks lie on a grid that counts from the
-    start of the stream. A block that ends within a chunk gets its part of the product now and
-    the samples wait; when the others come, the whole product is done anew. Samples to come are
-    multiplied by exact zeros, and the sums run over whole rows in the same order each time, so
-    the same sample is the same bits. (A matrix product of BLAS promises no order.)
-
-    Args:
-        sections: float64 [sections, 5].
-        channels: of the blocks.
-    """
-
-    def __init__(self, sections: Floats, channels: int) -> None:
-        self._matrix = _chunk_matrix(sections.reshape(-1, 5))[:, np.newaxis]
-        size = len(self._matrix)
-        self._known = np.zeros((size, channels, 1))  # a chunk's samples, then the state before
-        self._products = np.zeros((size, channels, size))
-        self._sums = np.zeros((channels, size))
-        self._filled = 0  # samples of the chunk that are known
-
-    def run(self, block: Audio) -> Audio:
-        """Filter float32 [n, channels]."""
-        out: Audio = np.empty(block.shape, np.float32)
-        at = 0
-        while at < len(block):
-            begin = self._filled
-            m = min(CHUNK - begin, len(block) - at)
-            new = block[at : at + m]
-            self._known[begin : begin + m, :, 0] = np.where(np.isfinite(new), new, 0.0)
-            np.multiply(self._matrix, self._known, out=self._products)
-            np.add.reduce(self._products, axis=0, out=self._sums)
-            out[at : at + m] = self._sums[:, begin : begin + m].T
-            at += m
-            self._filled += m
-            if self._filled == CHUNK:
-                state = self._sums[:, CHUNK:].T
-                self._known[CHUNK:, :, 0] = np.where(np.abs(state) < TINY, 0.0, state)
-                self._known[:CHUNK] = 0.0
-                self._filled = 0
-        return out
-
-    def reset(self) -> None:
-        """Start after silence."""
-        self._known[:] = 0.0
-        self._filled = 0
-
-
-def _chunk_matrix(sections: Floats) -> Floats:
-    """What a chunk's samples and the state before, each alone, do to all outputs and states.
-
-    Returns:
-        float64 [size, size], a row for each input and a column for each output; size is `CHUNK`
-        and two for each section.
-    """
-    size = CHUNK + 2 * len(sections)
-    matrix = np.zeros((size, size))
-    for source in range(size):
-        x = np.zeros(size)
-        x[source] = 1.0
-        signal, states = x[:CHUNK].tolist(), x[CHUNK:].tolist()
-        for i, (b0, b1, b2, a1, a2) in enumerate(sections.tolist()):
-            s1, s2 = states[2 * i : 2 * i + 2]
-            for k, value in enumerate(signal):
-                y = b0 * value + s1
-                s1 = b1 * value - a1 * y + s2
-                s2 = b2 * value - a2 * y
-                signal[k] = y
-            states[2 * i : 2 * i + 2] = s1, s2
-        matrix[source] = signal + states
-    return matrix
 
 
 @lru_cache(maxsize=1)

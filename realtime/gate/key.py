@@ -16,7 +16,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from realtime.gate import kernels
+from realtime.gate.cascade import cascade
 
 Audio = NDArray[np.float32]  # [samples, channels]
 
@@ -74,7 +74,7 @@ class KeyFilter:
             if 0.0 < lowpass_hz < rate / 2:
                 sections.append(_biquad(rate, lowpass_hz, q, highpass=False))
         self.active = bool(sections)
-        self._cascade = kernels.cascade(np.array(sections), channels, compiled)
+        self._cascade = cascade(np.array(sections), channels, compiled)
 
     def process(self, block: Audio) -> Audio:
         """Filter the next block.

@@ -83,6 +83,7 @@ class LevelGate:
         gates = 1 if link else channels
         self._lines = np.zeros((gates, 3))
         self._counts = np.zeros((gates, 4), np.int64)
+        self._rows = list(zip(self._lines, self._counts, strict=True))  # views, one a gate
         self._offsets = np.zeros(MOST_CHANGES, np.int64)
         self._levels = np.zeros(MOST_CHANGES)
         self._ramps = [
@@ -193,27 +194,32 @@ class LevelGate:
             raise ValueError(f"a key has shape {key.shape}, expected (n, {self._channels})")
         if self.link:
             changes = self._changes(key, 0)
-            return self._ramps[0].process(len(key), [c[:2] for c in changes]), changes
-        gains: Gains = np.empty(key.shape, np.float32)
+            return self._gains(len(key), 0, changes), changes
         opened = int(self._counts[:, kernels.IS_OPEN].sum())
         each = [self._changes(key[:, c : c + 1], c) for c in range(self._channels)]
-        for c, ramp in enumerate(self._ramps):
-            gains[:, c] = ramp.process(len(key), [change[:2] for change in each[c]])
+        gains: Gains = np.empty(key.shape, np.float32)
+        for c, own in enumerate(each):
+            gains[:, c] = self._gains(len(key), c, own)
         return gains, _of_the_whole(each, opened)
 
+    def _gains(self, n: int, gate: int, changes: list[Change]) -> Gains:
+        return self._ramps[gate].process(n, [c[:2] for c in changes] if changes else ())
+
     def _changes(self, key: Audio, gate: int) -> list[Change]:
-        lines, counts = self._lines[gate], self._counts[gate]
+        """What changes in a gate, the state carried on."""
+        lines, counts = self._rows[gate]
         changes: list[Change] = []
-        begin, is_open = 0, bool(counts[kernels.IS_OPEN])
-        while True:
-            found = self._detect(key[begin:], lines, counts, self._offsets, self._levels)
+        begin = 0
+        while found := self._detect(key[begin:], lines, counts, self._offsets, self._levels):
+            is_open = bool(counts[kernels.IS_OPEN]) == bool(found % 2)  # after the first
             for i in range(found):
-                is_open = not is_open
                 level = _decibels(self._levels[i])
                 changes.append((begin + int(self._offsets[i]), is_open, level))
-            if found < MOST_CHANGES:
-                return changes
+                is_open = not is_open
             begin += int(counts[kernels.USED])
+            if begin == len(key):
+                break
+        return changes
 
     def _draw_lines(self) -> None:
         # rounded to float32 as the samples are, so that 0 dB is reached by 1 and by no less
