@@ -5,14 +5,17 @@ skipped where jackd is not installed, the second without pulseaudio; `.ci/run` i
 """
 
 import contextlib
+import fcntl
 import os
 import shutil
 import subprocess
 import sys
 import sysconfig
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 import pytest
@@ -20,6 +23,7 @@ import soundfile
 import soxr
 
 CARD_RATE = 48_000
+SERVERS = 8  # places that JACK has
 PLAYER = Path(__file__).parent / "player.py"
 
 
@@ -42,11 +46,13 @@ def end(process: subprocess.Popen[bytes]) -> None:
         process.wait()
 
 
-def for_card(sound: np.ndarray, rate: int) -> np.ndarray:
-    """Mono sound at the card's rate, float32 [n]."""
-    if rate == CARD_RATE:
-        return sound.astype(np.float32)
-    return soxr.resample(sound.astype(np.float32), rate, CARD_RATE, quality="VHQ")
+def for_card(path: Path, sound: np.ndarray, rate: int, subtype: str) -> np.ndarray:
+    """Write mono sound at the card's rate; what is in the file, float32 [n]."""
+    sound = sound.astype(np.float32)
+    if rate != CARD_RATE:
+        sound = soxr.resample(sound, rate, CARD_RATE, quality="VHQ")
+    soundfile.write(path, sound, CARD_RATE, subtype=subtype)
+    return soundfile.read(path, dtype="float32")[0]
 
 
 def private(room: Path) -> dict[str, str]:
@@ -58,10 +64,27 @@ def private(room: Path) -> dict[str, str]:
         "PULSE_RUNTIME_PATH": str(room / "pulse"),
         "PULSE_STATE_PATH": str(room / "state"),
         "PULSE_COOKIE": str(room / "cookie"),
-        "JACK_DEFAULT_SERVER": f"rt{os.getpid()}x{time.monotonic_ns() % 10**9}",
+        "JACK_DEFAULT_SERVER": "none",  # JackCard says which
         "JACK_NO_AUDIO_RESERVATION": "1",
         "JACK_NO_START_SERVER": "1",
     }
+
+
+def claim_name() -> tuple[str, IO[bytes]]:
+    """A name for a JACK server that no other test run uses, and what to close afterwards.
+
+    JACK has few places for servers, and one that was killed keeps its place until another of
+    its name starts. So there are few names, each with a lock that dies with its holder.
+    """
+    for i in range(SERVERS):
+        name = f"rt{os.getuid()}n{i}"
+        claim = (Path(tempfile.gettempdir()) / f"{name}.lock").open("ab")
+        try:
+            fcntl.flock(claim, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return name, claim
+        except BlockingIOError:
+            claim.close()
+    pytest.fail(f"{SERVERS} other test runs have a JACK server")
 
 
 class JackCard:
@@ -74,28 +97,28 @@ class JackCard:
     """
 
     device = "system"
+    rate = CARD_RATE
 
     def __init__(self, room: Path, period: int = 128) -> None:
         self.room = room
         self.period = period
-        self.name = os.environ["JACK_DEFAULT_SERVER"]
         self.process: subprocess.Popen[bytes] | None = None
+        self.name, self._claim = claim_name()
+        os.environ["JACK_DEFAULT_SERVER"] = self.name  # `private` has set it: it is put back
         try:
             self.start()
         except BaseException:
-            self.stop()
+            self.close()
             raise
 
     def start(self) -> None:
         # -S: a late client delays the cycle instead of losing it; the dummy's clock paces it
         command = (
             f"jackd --no-realtime -n {self.name} -S -t 2000 "
-            f"-d dummy -r {CARD_RATE} -p {self.period}"
+            f"-d dummy -r {self.rate} -p {self.period} -C 1 -P 1"
         )
         with (self.room / "jack.log").open("ab") as log:
-            self.process = subprocess.Popen(
-                [*command.split(), "-C", "1", "-P", "1"], stdout=log, stderr=log
-            )
+            self.process = subprocess.Popen(command.split(), stdout=log, stderr=log)
         wait_for(lambda: self._ended() or "system:capture_1" in self.ports(), "jackd")
         if self._ended():
             pytest.fail("jackd ended: " + (self.room / "jack.log").read_text())
@@ -105,12 +128,13 @@ class JackCard:
 
     def stop(self) -> None:
         if self.process is not None:
-            # its clients see a dead socket, as after a crash; but SIGKILL would leave one of
-            # the eight places for servers taken for good
+            # its clients see a dead socket, as after a crash
             end(self.process)
             self.process = None
 
-    close = stop
+    def close(self) -> None:
+        self.stop()
+        self._claim.close()
 
     def ports(self) -> list[str]:
         done = subprocess.run(["jack_lsp"], capture_output=True, text=True, check=False)
@@ -119,10 +143,10 @@ class JackCard:
     def wait_for_recorder(self) -> None:
         wait_for(lambda: any(p.endswith(":in_0") for p in self.ports()), "the recorder's port")
 
-    def play(self, sound: np.ndarray, rate: int) -> None:
-        """Play to whoever records, from the first sample to the last."""
+    def play(self, sound: np.ndarray, rate: int) -> np.ndarray:
+        """Play to whoever records; what was played, at the card's rate."""
         path = self.room / "play.wav"
-        soundfile.write(path, for_card(sound, rate), CARD_RATE, subtype="FLOAT")
+        played = for_card(path, sound, rate, "FLOAT")
         self.wait_for_recorder()
         with subprocess.Popen(
             [sys.executable, str(PLAYER), str(path), self.device], stdin=subprocess.PIPE
@@ -134,12 +158,14 @@ class JackCard:
                 subprocess.run(["jack_connect", out, heard], check=True, capture_output=True)
             player.communicate(b"go\n", timeout=90)
             assert player.returncode == 0
+        return played
 
 
 class PulseCard:
     """A PulseAudio null sink whose monitor is an ALSA device: 48 kHz, 16 bits, one channel."""
 
     device = "rtmic"
+    rate = CARD_RATE
 
     def __init__(self, room: Path) -> None:
         self.room = room
@@ -201,12 +227,13 @@ class PulseCard:
 
         wait_for(recording, "the recorder's stream")
 
-    def play(self, sound: np.ndarray, rate: int) -> None:
-        """Play to whoever records."""
+    def play(self, sound: np.ndarray, rate: int) -> np.ndarray:
+        """Play to whoever records; what was played, at the card's rate."""
         path = self.room / "play.wav"
-        soundfile.write(path, for_card(sound, rate), CARD_RATE, subtype="PCM_16")
+        played = for_card(path, sound, rate, "PCM_16")
         self.wait_for_recorder()
         subprocess.run(["paplay", "--device=rtsink", str(path)], check=True, timeout=90)
+        return played
 
 
 @pytest.fixture

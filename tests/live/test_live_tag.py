@@ -1,15 +1,18 @@
 """`rt-tag FILE` and the same sound through a sound card or a pipe give the same events.
 
-The sound card is a real PortAudio stream on a private JACK or PulseAudio server. What may
-differ: all times by one offset (the stream was open before the sound began) and, because
-decisions fall on a grid that starts with the stream, each time by a part of a hop.
+The sound card is a real PortAudio stream on a private JACK or PulseAudio server. What the
+device gave is kept and written to a file, and the file's events are the live ones to the last
+digit. That file begins with as much silence as there was before the player started, so its
+decisions fall on the same instants; those of the file that was played do not, and with a hop
+of 0.1 s a score that creeps over its threshold does so a hop or two apart on another grid.
 """
 
 import json
 import signal
 import subprocess
+import sys
 from pathlib import Path
-from statistics import median
+from typing import NamedTuple
 
 import msgspec
 import numpy as np
@@ -23,6 +26,8 @@ pytestmark = [pytest.mark.live, pytest.mark.xdist_group("live"), pytest.mark.tim
 
 DEMO = Path(realtime.__file__).parent / "sounds" / "demo.flac"
 INTERRUPTED = 130
+OVERHEARD = Path(__file__).parent / "overheard.py"
+QUIET_S = 1.0  # after the sound, so that all of it has been heard at the end
 
 
 @pytest.fixture(scope="session")
@@ -65,69 +70,67 @@ def tag_file(rt_tag, path, *options):
     return found
 
 
-def tag_live(rt_tag, card, path, *options):
-    """Play a file to the card while rt-tag listens to it; its events."""
+class Live(NamedTuple):
+    """What rt-tag made of a device's sound, and that sound."""
+
+    events: list
+    heard: Path
+    played: np.ndarray  # float32, at the card's rate
+
+
+def tag_live(card, path, folder, *options):
+    """Play a file to the card while rt-tag listens to it."""
     sound, rate = soundfile.read(path, dtype="float32")
+    sound = np.concatenate([sound, np.zeros(round(QUIET_S * rate), np.float32)])
+    heard = folder / "heard.wav"
     with subprocess.Popen(
-        [rt_tag, "--device", card.device, "--json", *options],
+        [sys.executable, OVERHEARD, heard, "--device", card.device, "--json", *options],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
     ) as process:
         try:
-            card.play(sound, rate)
+            played = card.play(sound, rate)
         finally:
             process.send_signal(signal.SIGINT)
-            out, log = process.communicate(timeout=30)
+            out, log = process.communicate(timeout=60)
     assert process.returncode == INTERRUPTED, log
     assert "samples lost" not in log
-    return events(out)
+    return Live(events(out), heard, played)
 
 
-def assert_same(found, expected, *, tolerance_s, peak_tolerance):
-    """The same labels start and stop in the same order, at the same times but for an offset.
-
-    A stop and the next start may swap places by a hop, so each kind is compared by itself. A
-    start's score is taken on a slope, so it differs with the grid; the peak hardly does.
-    """
-    found, expected = (sorted(x, key=lambda e: e["event"]) for x in (found, expected))
-    assert [(e["event"], e["label"]) for e in found] == [
-        (e["event"], e["label"]) for e in expected
-    ]
-    shifts = [e["t"] - x["t"] for e, x in zip(found, expected, strict=True)]
-    offset = median(shifts)
-    assert max(abs(s - offset) for s in shifts) <= tolerance_s, shifts
-    for e, x in zip(found, expected, strict=True):
-        if e["event"] == "start":
-            assert e["score"] == pytest.approx(x["score"], abs=0.3)
-        else:
-            assert e["peak"] == pytest.approx(x["peak"], abs=peak_tolerance)
-    return offset
+def first_sound(path):
+    """Seconds of exact zeros at the beginning."""
+    sound, rate = soundfile.read(path)
+    return np.flatnonzero(sound)[0] / rate
 
 
-def test_tones_through_a_sound_card(rt_tag, card, quick_bands, melody):
+def labels(found):
+    return [e["label"] for e in found if e["event"] == "start"]
+
+
+def test_tones_through_a_sound_card(rt_tag, card, quick_bands, melody, tmp_path):
     model = ("--model", str(quick_bands))
+    live = tag_live(card, melody, tmp_path, *model)
+    assert live.events == tag_file(rt_tag, live.heard, *model)
     expected = tag_file(rt_tag, melody, *model)
-    assert [e["label"] for e in expected if e["event"] == "start"] == [
-        *("low", "high", "middle", "low", "high")
-    ]
-    found = tag_live(rt_tag, card, melody, *model)
-    offset = assert_same(found, expected, tolerance_s=0.06, peak_tolerance=0.03)
-    # it was listening before; an idle Pulse monitor may give nothing until the first sound
-    assert offset > -0.1
+    assert labels(live.events) == labels(expected) == ["low", "high", "middle", "low", "high"]
+    # on another grid a steep score passes its threshold no more than two hops of 20 ms apart
+    shifts = [e["t"] - x["t"] for e, x in zip(live.events, expected, strict=True)]
+    offset = first_sound(live.heard) - first_sound(melody)
+    assert shifts == pytest.approx([offset] * len(shifts), abs=0.041)
 
 
-@pytest.mark.parametrize("model", shipped())
-def test_the_demo_through_a_sound_card(rt_tag, jack, model):
-    card = subprocess.run(
-        [rt_tag, "--model", model, "--describe"], capture_output=True, check=True
-    ).stdout
-    hop_s = json.loads(card)["hop_s"]
-    expected = tag_file(rt_tag, DEMO, "--model", model)
-    found = tag_live(rt_tag, jack, DEMO, "--model", model)
-    # the card's grid of hops is not the file's: a score that creeps over its threshold may
-    # start a hop apart on each
-    assert_same(found, expected, tolerance_s=max(0.06, 2.01 * hop_s), peak_tolerance=0.15)
+# 23 s of real time each: the float twin of kws12 is heard in a pipe only
+@pytest.mark.parametrize("model", [p for p in shipped() if not p.id.endswith("-float")])
+def test_the_demo_through_a_sound_card(rt_tag, jack, model, tmp_path):
+    live = tag_live(jack, DEMO, tmp_path, "--model", model)
+    assert live.events == tag_file(rt_tag, live.heard, "--model", model)
+    # and what was heard is the demo after silence, to the last sample
+    heard, rate = soundfile.read(live.heard, dtype="float32")
+    assert rate == jack.rate
+    began = np.flatnonzero(heard)[0] - np.flatnonzero(live.played)[0]
+    np.testing.assert_array_equal(heard[began:][: len(live.played)], live.played)
 
 
 # --- pipes --------------------------------------------------------------------------------
