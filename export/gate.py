@@ -7,18 +7,23 @@ its place.
 from __future__ import annotations
 
 import io
+import tempfile
+from pathlib import Path
 from typing import Any
 
 import msgspec
 import torch
+from torch import Tensor, nn
 
 from export.quiet import quiet
 from export.to_onnx import INPUT, OPSET, OUTPUT, slim
+from export.to_tflite import slim as slim_tflite
 from models.gate import GateNetwork, GateStep
 from realtime.card import Card, StateSpec
 from realtime.errors import ModelError
 
 EMBEDDING = "embedding"
+STATES = ("frames", "channels", "lower", "upper")
 HEAD = ("hidden.weight", "hidden.bias", "score.weight", "score.bias")
 
 
@@ -68,6 +73,53 @@ def gate_to_onnx(network: GateNetwork, card: Card) -> tuple[bytes, Card]:
     slim(model)
     name_head(model, network)
     return model.SerializeToString(), card
+
+
+class _NamedStep(nn.Module):
+    """A step whose inputs and outputs carry names into the TFLite signature."""
+
+    def __init__(self, network: GateNetwork) -> None:
+        super().__init__()
+        self.step = GateStep(network)
+
+    def forward(
+        self, features: Tensor, frames: Tensor, channels: Tensor, lower: Tensor, upper: Tensor
+    ) -> dict[str, Tensor]:
+        """Scores, next states and the embedding."""
+        scores, *after, embedding = self.step(features, frames, channels, lower, upper)
+        states = zip(STATES, after, strict=True)
+        return {OUTPUT: scores, EMBEDDING: embedding} | {f"{k}_next": v for k, v in states}
+
+
+def gate_to_tflite(network: GateNetwork, card: Card) -> tuple[bytes, Card]:
+    """Export a gate to TFLite, float32; as `gate_to_onnx`.
+
+    Raises:
+        ModelError: the converter refuses the network.
+    """
+    card = with_states(network, card)
+    example = {INPUT: torch.zeros(1, 1, network.config.mels)}
+    example |= {s.name: torch.zeros(s.shape) for s in card.states}
+    try:
+        with quiet(), tempfile.TemporaryDirectory() as folder:
+            import litert_torch
+
+            path = Path(folder) / "model.tflite"
+            edge = litert_torch.convert(_NamedStep(network).eval(), sample_kwargs=example)
+            edge.export(str(path))
+            return slim_tflite(path.read_bytes()), card
+    except Exception as e:  # litert-torch, torch.export and MLIR each raise their own
+        lines = str(e).strip().splitlines() or [type(e).__name__]
+        raise ModelError(f"{card.name} cannot be exported to TFLite: {lines[0][:200]}") from e
+
+
+def quantize_tflite(model: bytes) -> bytes:
+    """Matrices of a TFLite gate to int8; activations are quantized as they come."""
+    with quiet():
+        from ai_edge_quantizer import quantizer, recipe
+
+        quant = quantizer.Quantizer(bytearray(model), recipe.dynamic_wi8_afp32())
+        return slim_tflite(bytes(quant.quantize(enable_progress_report=False).quantized_model))
 
 
 def name_head(model: Any, network: GateNetwork) -> None:
