@@ -8,7 +8,8 @@ that cannot be written.
 
 Kernels are compiled without any leave to reorder sums, so a sample is computed by the same
 instructions whatever its neighbours. `fill` and `detect` give the same bits as their twins. The
-twin of the filter is in `realtime.gate.cascade`.
+twin of the filter is in `realtime.gate.cascade`. Nor do they let go of Python's global lock: a
+sound callback that gave it away for a microsecond could wait milliseconds to have it back.
 """
 
 from __future__ import annotations
@@ -107,45 +108,70 @@ def detect(key: Audio, lines: Floats, counts: Ints, offsets: Ints, levels: Float
     Returns:
         How many changes there are; each is the contrary of the one before.
     """
-    size = np.abs(key).max(axis=1, initial=0.0)
-    size[~np.isfinite(size)] = 0.0
+    size = _sizes(key)
     is_open, quiet, hold = bool(counts[IS_OPEN]), int(counts[QUIET]), int(counts[HOLD])
-    opens = np.flatnonzero(size >= lines[OPENS])
-    over = np.flatnonzero(size >= lines[CLOSES])
-    n, at, found = len(size), 0, 0
     loudest = float(lines[LOUDEST])
-    while at < n:
-        if found == len(offsets):
-            break
+    n, at, found = len(size), 0, 0
+    while at < n and found < len(offsets):
         if not is_open:
-            later = opens[np.searchsorted(opens, at) :]
-            if not len(later):
+            later = size[at:] >= lines[OPENS]
+            first = int(later.argmax())
+            if not later[first]:
                 at = n
                 break
-            at = int(later[0])
+            at += first
             is_open, quiet, loudest = True, 0, 0.0
             offsets[found], levels[found] = at, size[at]
             found += 1
             at += 1
             continue
-        # the last sample over the line before `at` was `quiet` + 1 samples before it
-        heard = over[np.searchsorted(over, at) :]
-        last = at - 1 - quiet
-        marks = np.concatenate([[last], heard, [n]])
-        gaps = np.flatnonzero(np.diff(marks) > hold + 1)
-        stop = gaps[0] if len(gaps) else len(heard)
-        if stop:
-            last, loudest = int(marks[stop]), 0.0
-        end = min(last + hold + 1, n - 1)
+        over = np.flatnonzero(size[at:] >= lines[CLOSES])
+        over += at
+        last = at - 1 - quiet  # the last one over the line
+        end, is_open = _open_until(over, last, hold, n)
+        heard = int(np.searchsorted(over, end, side="right"))
+        if heard:
+            last, loudest = int(over[heard - 1]), 0.0
         loudest = max(loudest, float(size[max(at, last + 1) : end + 1].max(initial=0.0)))
-        if len(gaps):
-            is_open = False
+        if not is_open:
             offsets[found], levels[found] = end, loudest
             found += 1
         at, quiet = end + 1, end - last
     lines[LOUDEST] = loudest
     counts[IS_OPEN], counts[QUIET], counts[USED] = is_open, quiet, at
     return found
+
+
+def _open_until(over: Ints, last: int, hold: int, n: int) -> tuple[int, bool]:
+    """Where an open gate closes.
+
+    Args:
+        over: samples to come that are over the close line.
+        last: the last one before.
+        hold: samples.
+        n: samples of the block.
+
+    Returns:
+        The sample at which it closes, and False; or the block's last and True.
+    """
+    if n - 1 - last <= hold:
+        return n - 1, True
+    marks = np.concatenate([[last], over, [n]])
+    gaps = np.diff(marks) > hold + 1
+    first = int(gaps.argmax())
+    return (int(marks[first]) + hold + 1, False) if gaps[first] else (n - 1, True)
+
+
+def _sizes(key: Audio) -> Audio:
+    """Size of each sample in its largest channel, float32 [n]; NaN and infinity are 0."""
+    sizes: Audio = np.abs(key)
+    finite = sizes < np.inf
+    if not finite.all():
+        sizes[~finite] = 0.0
+    size: Audio = sizes[:, 0]
+    for c in range(1, key.shape[1]):  # faster than a maximum over so short an axis
+        size = np.maximum(size, sizes[:, c])
+    return size
 
 
 @lru_cache(maxsize=1)
@@ -169,7 +195,7 @@ def _compiled() -> Kernels:
 
     def build(cache: bool) -> Kernels:
         compiled = [
-            njit(signature, cache=cache, nogil=True, error_model="numpy")(loop)
+            njit(signature, cache=cache, error_model="numpy")(loop)
             for signature, loop in zip(signatures, loops, strict=True)
         ]
         return Kernels(*compiled)
