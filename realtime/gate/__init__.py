@@ -1,1 +1,1 @@
-"""The noise gate: the one that listens to levels, and the one that learned what to let through."""
+"""The noise gate: by level, and by what it has learned to let through."""
