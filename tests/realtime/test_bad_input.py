@@ -23,7 +23,7 @@ def call(*args, stdin=None, environ=None, stdout=subprocess.PIPE, shell=""):
         stdout=stdout,
         stderr=subprocess.PIPE,
         env=environ | {"XDG_CONFIG_HOME": "/nonexistent"},
-        timeout=60,
+        timeout=100,
     )
 
 
@@ -142,13 +142,13 @@ def test_the_reader_of_stdout_goes_away(band_model, wav):
         assert b"start" in child.stdout.readline()
         child.stdout.close()
         assert child.stderr.read() == b""
-        assert child.wait(20) == 141
+        assert child.wait(60) == 141
     with subprocess.Popen(
         [BIN, "--help"], stdout=subprocess.PIPE, stderr=subprocess.PIPE
     ) as child:
         child.stdout.close()
         assert child.stderr.read() == b""
-        assert child.wait(20) == 141
+        assert child.wait(60) == 141
 
 
 def test_stdout_full_or_closed(band_model, wav):

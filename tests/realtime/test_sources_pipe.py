@@ -7,7 +7,6 @@ import struct
 import subprocess
 import sys
 import threading
-import time
 
 import numpy as np
 import pytest
@@ -122,9 +121,7 @@ def test_close_from_another_thread_ends_the_wait(stdin):
     stdin.write(bytes(1000))
     source = open_source("-")
     threading.Timer(0.2, source.close).start()
-    began = time.monotonic()
-    assert sum(len(b.audio) for b in source.blocks()) == 500
-    assert 0.1 < time.monotonic() - began < 2
+    assert sum(len(b.audio) for b in source.blocks()) == 500  # though the writer goes on
     source.close()  # twice does no harm
 
 

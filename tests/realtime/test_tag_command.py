@@ -1,11 +1,14 @@
 """rt-tag as a person meets it: results on stdout, words on stderr, an exit status."""
 
+import array
 import csv
+import fcntl
 import json
 import logging
 import signal
 import subprocess
 import sys
+import termios
 import time
 from pathlib import Path
 
@@ -190,6 +193,16 @@ def test_nan_is_said_once(kit, band_model, write_wav, capsys):
     assert "2 samples were NaN" in err
 
 
+def wait_until_read(pipe):
+    """Until the other side has taken all that was written: then it will hear it, too."""
+    left = array.array("i", [1])
+    until = time.monotonic() + 30
+    while left[0]:
+        assert time.monotonic() < until
+        time.sleep(0.02)
+        fcntl.ioctl(pipe, termios.FIONREAD, left)
+
+
 def test_ctrl_c_stops_what_is_open(kit, band_model, tmp_path):
     """130 after the stops; the scores so far are kept."""
     sound = (kit.tones(("low", 1.5)) * 32767).astype("<i2").tobytes()
@@ -202,11 +215,11 @@ def test_ctrl_c_stops_what_is_open(kit, band_model, tmp_path):
             child.stdin.write(sound)
             child.stdin.flush()
             first = json.loads(child.stdout.readline())
-            time.sleep(0.3)  # for what is left in the pipe
+            wait_until_read(child.stdin)
             child.send_signal(number)
             rest = lines(child.stdout.read().decode())
             err = child.stderr.read().decode()
-            assert child.wait(20) == 130
+            assert child.wait(60) == 130
         assert first["event"] == "start"
         assert [e["event"] for e in rest] == ["stop"]
         assert rest[0]["t"] == pytest.approx(1.5)
@@ -230,8 +243,8 @@ def test_version_and_help_are_quick_and_light():
 
 def test_import_costs_next_to_nothing():
     code = (
-        "import numpy, sys, time; b = time.perf_counter(); import realtime\n"
-        "print(time.perf_counter() - b, sorted(m for m in sys.modules if 'realtime' in m))"
+        "import numpy, sys, time; b = time.process_time(); import realtime\n"
+        "print(time.process_time() - b, sorted(m for m in sys.modules if 'realtime' in m))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     cost, modules = done.stdout.split(" ", 1)
@@ -257,13 +270,13 @@ def test_ctrl_c_while_a_pipe_lets_us_wait(band_model, tmp_path):
     with subprocess.Popen(
         args, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     ) as child:
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 60
         while not list(tmp_path.glob(".s.csv.*")):
             assert time.monotonic() < deadline
             time.sleep(0.05)
-        time.sleep(0.5)  # on to opening the pipe
+        time.sleep(1)  # on to opening the pipe
         child.send_signal(signal.SIGINT)
-        assert child.wait(20) == 130
+        assert child.wait(60) == 130
         assert child.stdout.read() == b""
         assert b"Traceback" not in child.stderr.read()
     assert list(tmp_path.iterdir()) == []
