@@ -13,6 +13,7 @@ Slaney, "Auditory Toolbox" (1998) for the "slaney" scale; HTK Book 3.4 section 5
 from __future__ import annotations
 
 import hashlib
+import math
 from functools import lru_cache
 from typing import Literal
 
@@ -156,6 +157,53 @@ class FeatureSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
             return frames * self.hop
         return (frames - 1) * self.hop + self.frame
 
+    def at_rate(self, rate: int) -> FeatureSpec:
+        """The same front end for sound of another rate: the same seconds and the same hertz.
+
+        A sound has the same features at every rate, as far as the rate carries it: frame and
+        hop are scaled, the bands stay where they are in Hz, and `scale` makes up for the longer
+        sums. The FFT length is the one whose bins are as far apart as the model's own, to half
+        a percent, for the bands of low tones hold only a bin or two: with the power of two
+        next to it their values would move by some tenths (ln), so by a thousandth. Bands over
+        half of the rate, which no such sound has, come out at the floor.
+
+        Args:
+            rate: Hz.
+
+        Returns:
+            The spec, with `hop` rounded where it is no whole number of samples; the spec itself
+            for its own rate. It is for computing and not for a card: it may have bands that
+            `rate` does not reach.
+
+        Raises:
+            CardError: the spec has no such equal: it is of kind waveform, or has preemphasis,
+                a filter over neighbouring samples.
+        """
+        if rate == self.rate:
+            return self
+        if self.kind == "waveform" or self.preemphasis:
+            what = "kind waveform" if self.kind == "waveform" else "preemphasis"
+            raise CardError(
+                f"a front end with {what} is for its own rate only", f"give {self.rate} Hz"
+            )
+        ratio = rate / self.rate
+        frame = max(1, round(self.frame * ratio))
+        fft = _near_smooth(self.fft * ratio, frame)
+        # so many times denser than the model's bins are ours: a sum over a band has more terms
+        density = (fft / rate) / (self.fft / self.rate)
+        weight = 1.0 / density if self.power == 1 else math.sqrt(1.0 / density)
+        changes = {
+            "rate": rate,
+            "frame": frame,
+            "hop": max(1, round(self.hop * ratio)),
+            "fft": fft,
+            "f_max": self.top_hz,
+            "scale": self.scale * weight / ratio,
+        }
+        return _Derived(
+            **{name: getattr(self, name) for name in self.__struct_fields__} | changes
+        )
+
     def digest(self) -> str:
         """Twelve hex digits that change with any field and with any value of the tables."""
         h = hashlib.sha256(msgspec.json.encode(self))
@@ -163,6 +211,31 @@ class FeatureSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
             h.update(np.round(window_table(self), 9).tobytes())
             h.update(np.round(mel_table(self), 9).tobytes())
         return h.hexdigest()[:12]
+
+
+class _Derived(FeatureSpec, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A spec by `FeatureSpec.at_rate`: its bands may go beyond half of its rate."""
+
+    def _check_bands(self) -> None:
+        """All of it was checked in the spec it is made of."""
+
+
+def _near_smooth(length: float, least: int) -> int:
+    """An even number near `length`, not under `least`, that FFTs are quick with.
+
+    The nearest without a prime factor over 11; powers of two themselves where they fit.
+    """
+    least = least + least % 2
+    nearest = max(least, 2 * round(length / 2))
+    for distance in range(0, nearest, 2):
+        for n in (nearest + distance, nearest - distance):
+            rest = n
+            for prime in (2, 3, 5, 7, 11):
+                while rest > 1 and rest % prime == 0:
+                    rest //= prime
+            if rest == 1 and n >= least:
+                return n
+    return nearest
 
 
 def kaldi_fbank(

@@ -41,7 +41,9 @@ class Chain:
 
     def __init__(self, spec: FeatureSpec) -> None:
         self.spec = spec
-        bins = spec.fft // 2 + 1
+        self.blocks = band_blocks(spec)
+        # what is over the highest band need not be squared
+        bins = max(high for _, _, high, _ in self.blocks)
         self.window = window_table(spec)
         self.window_rest = self.window[1:]
         # Kaldi subtracts the mean, then preemphasis leaves (1 - c) of it in every sample
@@ -49,12 +51,11 @@ class Chain:
         self.dc_weights = np.full(spec.frame, self.left / spec.frame)
         self.dc = np.empty(BATCH)
         self.padded = np.zeros((BATCH, spec.fft))
-        self.spectrum = np.empty((BATCH, bins), np.complex128)
+        self.spectrum = np.empty((BATCH, spec.fft // 2 + 1), np.complex128)
         self.power64 = np.empty((BATCH, bins))
         self.power = np.empty((BATCH, bins), np.float32)
         self.mel = np.empty((BATCH, spec.mels), np.float32)
         self.log_mel = np.empty((BATCH, spec.mels))
-        self.blocks = band_blocks(spec)
         self.dct: NDArray[np.float64] | None = None
         if spec.kind == "mfcc":
             self.dct = np.ascontiguousarray(dct_table(spec).T)
@@ -192,9 +193,9 @@ class _Work:
         self.begin = self.padded[:, 0]
         self.rest = self.padded[:, 1 : spec.frame]
         self.spectrum = chain.spectrum[:n]
-        self.parts = self.spectrum.view(np.float64)
-        self.real, self.imag = self.parts[:, ::2], self.parts[:, 1::2]
         self.power64 = chain.power64[:n]
+        self.parts = self.spectrum.view(np.float64)[:, : 2 * self.power64.shape[1]]
+        self.real, self.imag = self.parts[:, ::2], self.parts[:, 1::2]
         self.power = chain.power[:n]
         self.blocks = [
             (weights, self.power[:, low:high], bands)
@@ -207,15 +208,15 @@ class _Lone:
 
     def __init__(self, chain: Chain) -> None:
         spec = chain.spec
-        bins = spec.fft // 2 + 1
+        bins = chain.power.shape[1]
         self.remove_dc = spec.remove_dc
         self.magnitude = spec.power == 1
         self.edge = float(chain.window[0])
         self.dc = np.zeros(())
         self.padded = np.zeros(spec.fft)
         self.rest = self.padded[1 : spec.frame]
-        self.spectrum = np.empty(bins, np.complex128)
-        self.parts = self.spectrum.view(np.float64)
+        self.spectrum = np.empty(spec.fft // 2 + 1, np.complex128)
+        self.parts = self.spectrum.view(np.float64)[: 2 * bins]
         self.real, self.imag = self.parts[::2], self.parts[1::2]
         self.power64 = np.empty(bins)
         self.power = np.empty(bins, np.float32)

@@ -250,3 +250,32 @@ def test_activations(kit, kind, raw, out):
     scores = plan.probabilities(np.array([raw]))
     assert scores.dtype == np.float32
     np.testing.assert_allclose(scores, out, atol=1e-6)
+
+
+def test_a_gate_keeps_its_states_in_place(gate_model):
+    """Tensors tied to arrays give the bits that the plain way gives."""
+    rng = np.random.default_rng(3)
+    rows = rng.normal(-9, 3, (50, 1, 40)).astype(np.float32)
+    tied, plain = open_runner(gate_model), open_runner(gate_model)
+    assert tied._bound is not None
+    plain._bound = None
+    for _ in range(2):
+        found = [(tied.run(row), plain.run(row)) for row in rows]
+        for a, b in found:
+            assert np.array_equal(a, b)
+            assert a.shape == (3,)
+        assert len({float(a[0]) for a, _ in found}) == 50
+        assert found[0][0] is not found[1][0]  # each step has scores of its own
+        tied.reset()
+        plain.reset()
+
+
+def test_a_runtime_that_writes_elsewhere_is_used_the_plain_way(gate_model, monkeypatch):
+    from realtime.runners import onnx
+
+    class Elsewhere(onnx._Bound):
+        def run(self, sound):
+            return super().run(sound) + 1
+
+    monkeypatch.setattr(onnx, "_Bound", Elsewhere)
+    assert open_runner(gate_model)._bound is None
