@@ -62,6 +62,8 @@ def hop_levels(audio: NDArray[np.float32], rate: int) -> Levels:
 
 def gate_of_levels(levels: Levels) -> Gate:
     """The ideal gate of rows of hop levels, float32 [rows, hops] in dB to bool [rows, hops]."""
+    if not levels.size:
+        return np.zeros(levels.shape, np.bool_)
     loudest = levels.max(axis=1, keepdims=True)
     active = np.where(levels > loudest - ACTIVE_DB, levels, np.nan)
     reference = np.nanmedian(active, axis=1, keepdims=True)
