@@ -8,8 +8,8 @@ Raw-Waveform CLDNNs for Voice Activity Detection" (2016); the unit is Cho et al.
 Phrase Representations using RNN Encoder-Decoder" (2014).
 
     shape, input 64 bands                     parameters   MACs a second
-    voice:       conv 64-96, units 128-128       240,531        23.9 M
-    voice-tiny:  conv 32-40, units 48-48          48,563         4.8 M
+    voice:       conv 56-80, units 112-112       187,403        18.6 M
+    voice-tiny:  conv 24-32, units 40-40          43,163         4.3 M
 """
 
 from __future__ import annotations

@@ -40,6 +40,11 @@ TABLES = {  # document: the classes it lists
         "Loss": "train/recipe.py",
         "Fit": "train/recipe.py",
         "DSCNNConfig": "models/dscnn.py",
+        "GateRecipe": "train/gate/recipe.py",
+        "GateData": "train/gate/recipe.py",
+        "GateMix": "train/gate/recipe.py",
+        "GateLoss": "train/gate/recipe.py",
+        "GateConfig": "models/gate.py",
     },
 }
 CAPTURES = {  # of README.md: the command as it is shown, and what a pipe needs besides

@@ -12,7 +12,7 @@ from realtime.features import FeatureSpec
 from train.recipe import Fit
 
 
-class Data(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class GateData(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """What is learned from.
 
     Args:
@@ -28,7 +28,7 @@ class Data(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     trained_on: tuple[str, ...] = ()
 
 
-class Mix(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class GateMix(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """How mixtures are made. Probabilities 0 to 1; levels in dB.
 
     Args:
@@ -68,7 +68,7 @@ class Mix(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True)
     band: float = 0.15
 
 
-class Loss(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class GateLoss(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """What is minimised; a weight of 0 switches a part off.
 
     Args:
@@ -105,15 +105,15 @@ class GateRecipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
 
     task: Literal["gate"]
     name: str
-    data: Data
+    data: GateData
     features: FeatureSpec
     model: dict[str, Any]
     fit: Fit
     lookahead_ms: tuple[float, ...] = (0.0, 10.0, 20.0)
     threshold: float = 0.5
     decision: Decision = Decision()
-    mix: Mix = Mix()
-    loss: Loss = Loss()
+    mix: GateMix = GateMix()
+    loss: GateLoss = GateLoss()
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data for the card, with names in place of paths: a card travels."""
