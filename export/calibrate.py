@@ -53,9 +53,8 @@ class Clips(msgspec.Struct, frozen=True):
 
     def halves(self) -> tuple[Clips, Clips]:
         """Every other window: two sets with the same mixture."""
-        return tuple(  # type: ignore[return-value]
-            Clips(self.windows[i::2], self.truth[i::2], self.what) for i in (0, 1)
-        )
+        first, second = (Clips(self.windows[i::2], self.truth[i::2], self.what) for i in (0, 1))
+        return first, second
 
 
 class Sound(msgspec.Struct, frozen=True):

@@ -111,6 +111,7 @@ def export(
     from export.report import Report
     from export.stamp import stamp
     from models.checkpoint import load_model
+    from models.runner import TorchRunner
     from realtime.runners import open_runner
 
     # one window keeps one thread busy; two only wait for each other on a machine at work
@@ -122,7 +123,7 @@ def export(
         card = with_rule(card, rule)
     if card.task == "gate":
         return _export_gate(network, card, part, out, kind, checkpoint, data, root, clips)
-    source = verify.Reference(network, card)
+    source = TorchRunner(network, card)
     limits = verify.LIMITS[kind]
     if tolerance is not None:
         limits = msgspec.structs.replace(limits, mean=tolerance)

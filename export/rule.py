@@ -5,13 +5,13 @@
 
 from __future__ import annotations
 
-import tomllib
 from pathlib import Path
 
 import msgspec
 
 from realtime.card import Card, parse_card
 from realtime.errors import UsageError
+from realtime.toml import read_toml
 
 
 def with_rule(card: Card, path: Path) -> Card:
@@ -23,12 +23,7 @@ def with_rule(card: Card, path: Path) -> Card:
         UsageError: not readable, no TOML, or without both tables.
         CardError: the rule does not fit the card.
     """
-    try:
-        data = tomllib.loads(path.read_text())
-    except OSError as e:
-        raise UsageError(f"{path}: {e.strerror}", "name a recipe") from e
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as e:
-        raise UsageError(f"{path}: no TOML: {e}", "see docs/recipes.md") from e
+    data = read_toml(path, "name a recipe: see docs/recipes.md")
     found = {name: data[name] for name in ("decision", "thresholds") if name in data}
     if not found:
         raise UsageError(f"{path}: neither [decision] nor [thresholds]", "see docs/recipes.md")

@@ -90,9 +90,9 @@ def slim(model: bytes) -> bytes:
 
 def pack(tree: Any) -> bytes:
     """A TFLite object tree (`ModelT`) as a file."""
-    import flatbuffers  # type: ignore[import-untyped, import-not-found, unused-ignore]
+    import flatbuffers
 
-    class Builder(flatbuffers.Builder):  # type: ignore[misc, unused-ignore]
+    class Builder(flatbuffers.Builder):
         """Puts byte vectors, which hold the weights, on `ALIGNMENT`."""
 
         def StartVector(self, size: int, count: int, alignment: int) -> Any:  # noqa: N802

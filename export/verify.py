@@ -12,17 +12,13 @@ from pathlib import Path
 
 import msgspec
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import nn
 
 from export.calibrate import DEMO, NO_LABEL, Clips
-from realtime.card import Card
 from realtime.engine import Engine
 from realtime.errors import ParityError
 from realtime.outputs import Event, Opening, Reading, Start, Stop
 from realtime.runners import Runner
-from realtime.runners.plan import Plan
 from realtime.sources.wav import WavSource
 
 Array = NDArray[np.float32]
@@ -88,25 +84,6 @@ class Agreement(msgspec.Struct, frozen=True):
     after: float | None
     events: tuple[Found, ...]
     strays: tuple[str, ...]
-
-
-class Reference:
-    """The network itself behind the runner's protocol, fed by the same plan as the runners."""
-
-    def __init__(self, network: nn.Module, card: Card) -> None:
-        self.card = card
-        self.runtime = f"torch {torch.__version__}"
-        self._network = network.eval()
-        self._plan = Plan(card, card.name)
-
-    def run(self, window: Array) -> Array:
-        """Score one window; see `realtime.runners.Runner`."""
-        with torch.inference_mode():
-            raw = self._network(torch.from_numpy(self._plan.arrange(window)))
-        return self._plan.probabilities(raw.numpy())
-
-    def reset(self) -> None:
-        """Nothing: whole windows have no state."""
 
 
 def scores_of(runner: Runner, windows: Array) -> Array:

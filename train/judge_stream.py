@@ -16,8 +16,8 @@ import msgspec
 from realtime.engine import Engine
 from realtime.errors import UsageError
 from realtime.outputs import Event, Opening, Reading, Start
+from realtime.runners import Runner
 from realtime.sources import open_source
-from train.judge_tag import Scorer
 from train.metrics import poisson_upper, quantiles, wilson
 from train.scenes import Truth
 
@@ -109,14 +109,14 @@ def figures(hits: Hits, truth: Sequence[Truth], seconds: float) -> dict[str, Any
 
 
 def judge_stream(
-    scorer: Scorer,
+    scorer: Runner,
     audio: Path,
     truth: Sequence[Truth],
     thresholds: dict[str, float] | None = None,
 ) -> dict[str, Any]:
     """Run a recording through the engine and compare its events with the truth."""
     collector = Collector()
-    engine = Engine(scorer, [collector], thresholds=thresholds)  # type: ignore[arg-type]
+    engine = Engine(scorer, [collector], thresholds=thresholds)
     report = engine.run(open_source(str(audio)))
     out = figures(match(collector.starts, truth), truth, collector.seconds)
     out["model"] = scorer.card.name

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import soundfile
@@ -16,7 +16,7 @@ from realtime.card import Card
 from realtime.errors import AudioError, UsageError
 from realtime.frontend import finish_window, one_shot
 from realtime.library import find_model
-from realtime.runners import open_runner
+from realtime.runners import Runner, open_runner
 from train.bank import read_mono
 from train.clips import place
 from train.datasets import folder_of_folders
@@ -26,24 +26,18 @@ from train.metrics import confusion, wilson
 Array = NDArray[np.float32]
 
 
-class Scorer(Protocol):
-    """A model file or a checkpoint."""
-
-    card: Card
-
-    def run(self, window: Array) -> Array:
-        """Probabilities [labels] of one window [frames, width] or [samples]."""
-        ...
-
-
 def open_scorer(
     model: str, card: str | None = None, runtime: str | None = None, threads: int = 1
-) -> Scorer:
+) -> Runner:
     """A Runner for a shipped name, .onnx or .tflite; the torch network for a checkpoint."""
     if model.endswith(".safetensors"):
-        from train.torch_runner import TorchRunner
+        import torch
 
-        return TorchRunner(Path(model), threads)
+        from models.checkpoint import load_model
+        from models.runner import TorchRunner
+
+        torch.set_num_threads(max(1, threads))
+        return TorchRunner(*load_model(Path(model)))
     return open_runner(find_model(model, runtime or ""), card, runtime, threads)
 
 
@@ -65,7 +59,7 @@ def window_of(card: Card, clip: Array) -> Array:
 
 
 def judge_tag(
-    scorer: Scorer, rows: Sequence[Row], root: Path, quiet: bool = False
+    scorer: Runner, rows: Sequence[Row], root: Path, quiet: bool = False
 ) -> dict[str, Any]:
     """Score every row's clip.
 

@@ -15,6 +15,7 @@ import msgspec
 from realtime.card import Decision
 from realtime.errors import UsageError
 from realtime.features import FeatureSpec
+from realtime.toml import read_toml
 
 Kind = TypeVar("Kind", bound=msgspec.Struct)
 
@@ -202,12 +203,7 @@ def read_tables(path: Path, changes: tuple[str, ...] = ()) -> dict[str, Any]:
     Raises:
         UsageError: not readable, or no TOML.
     """
-    try:
-        data = tomllib.loads(path.read_text())
-    except OSError as e:
-        raise UsageError(f"{path}: {e.strerror}", "name a recipe in TOML") from e
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as e:
-        raise UsageError(f"{path}: no TOML: {e}", "see docs/recipes.md") from e
+    data = read_toml(path, "name a recipe: see docs/recipes.md")
     for change in changes:
         _set(data, change)
     return data

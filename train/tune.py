@@ -21,9 +21,9 @@ from realtime.card import Card, Decision
 from realtime.decide import Decider
 from realtime.engine import Engine
 from realtime.outputs import Reading, Start
+from realtime.runners import Runner
 from realtime.sources import open_source
 from train.judge_stream import Collector, figures, match
-from train.judge_tag import Scorer
 from train.scenes import Truth
 
 AVERAGES = (1, 2, 3, 4)
@@ -46,12 +46,12 @@ class _Keeper(Collector):
 
 
 def raw_scores(
-    scorer: Scorer, audio: Path
+    scorer: Runner, audio: Path
 ) -> tuple[NDArray[np.int64], NDArray[np.float32], float]:
     """Instants (samples), unsmoothed scores [decisions, labels], and the length in seconds."""
     keeper = _Keeper()
     neutral = Decision(background=scorer.card.decision.background)
-    Engine(scorer, [keeper], decision=neutral).run(open_source(str(audio)))  # type: ignore[arg-type]
+    Engine(scorer, [keeper], decision=neutral).run(open_source(str(audio)))
     at = np.round(np.array(keeper.at) * scorer.card.rate).astype(np.int64)
     return at, np.array(keeper.scores), keeper.seconds
 
@@ -74,7 +74,7 @@ def starts_of(
 
 
 def tune(
-    scorer: Scorer, recordings: Sequence[tuple[Path, Sequence[Truth]]], false_alarms: float
+    scorer: Runner, recordings: Sequence[tuple[Path, Sequence[Truth]]], false_alarms: float
 ) -> list[dict[str, Any]]:
     """Try every rule; those within `false_alarms` an hour, best first."""
     card = scorer.card

@@ -15,9 +15,7 @@ goes:
 
 from __future__ import annotations
 
-import contextlib
 import logging
-import os
 import select
 import time
 from collections.abc import Iterator
@@ -26,6 +24,7 @@ import numpy as np
 
 from realtime.errors import AudioError, StreamLost, UsageError
 from realtime.sources import Audio, Block, DeviceChange
+from realtime.sources.closing import Closing
 from realtime.sources.listing import find_again, pick
 from realtime.sources.recorder import Heard, InputDevice, Recorder
 
@@ -81,14 +80,13 @@ class DeviceSource:
         self.overflows = 0
         """Times that the driver said it lost something. It does not say how much."""
         self._block_s = block_s
-        self._closed = self._reading = self._gone = False
-        # `close` may come from a signal handler while `blocks` waits: a byte here wakes it
-        self._wake_out, self._wake_in = os.pipe()
+        self._gone = False
         self._recorder: Recorder | None = None
+        self._closing = Closing(self._end_recorder)
         try:
             self._device, self.rate, self.channels = self._open(device, rate, channels or 1)
         except BaseException:
-            self._release()
+            self._closing.release()
             raise
         self.name = self._device.name
         self._position = 0  # next sample
@@ -97,11 +95,11 @@ class DeviceSource:
 
     def blocks(self) -> Iterator[Block | DeviceChange]:
         """What is heard, and what becomes of the device, until `close`. Once only."""
-        self._reading = True
+        self._closing.reading = True
         try:
-            while not self._closed:
+            while not self._closing.closed:
                 yield from self._stream()
-                if self._closed:
+                if self._closing.closed:
                     return
                 if not self._gone:
                     self._gone = True
@@ -109,26 +107,20 @@ class DeviceSource:
                     yield DeviceChange("lost", self.name, self._position)
                 self._find_again()
         finally:
-            self._release()
+            self._closing.release()
             if self.overflows:
                 _log.info("%s: the driver reported %d overflows", self.name, self.overflows)
 
     def close(self) -> None:
         """Stop `blocks`, also while it waits."""
-        if self._closed:
-            return
-        self._closed = True
-        with contextlib.suppress(OSError):  # `blocks` may have ended meanwhile
-            os.write(self._wake_in, b"x")
-        if not self._reading:
-            self._release()
+        self._closing.close()
 
     def _open(
         self, wanted: str | int | None, rate: int | None, channels: int
     ) -> tuple[InputDevice, int, int]:
         """Open the device a person means; it, its rate and its channels."""
         for left in reversed(range(OPEN_TRIES)):
-            self._recorder = Recorder(self._wake_out)
+            self._recorder = Recorder(self._closing.fd)
             device = pick(self._recorder.devices, wanted)
             ask = rate or min(max(device.rate, RATES[0]), RATES[1])
             try:
@@ -150,7 +142,7 @@ class DeviceSource:
         """Blocks until the device is lost or `close`."""
         patient_until = time.monotonic() + max(FIRST_S, LOST_S)
         overflows = 0
-        while not self._closed and self._recorder is not None:
+        while not self._closing.closed and self._recorder is not None:
             try:
                 heard = self._recorder.next(POLL_S)
             except StreamLost:
@@ -191,13 +183,13 @@ class DeviceSource:
         """Look for the lost device, with PortAudio started anew each time, until it opens."""
         began = time.monotonic()
         self._silence = _Silence(self.rate)
-        while not self._closed:
+        while not self._closing.closed:
             self._end_recorder()
             self._pause(RETRY_S if time.monotonic() - began < EAGER_S else LATE_RETRY_S)
-            if self._closed:
+            if self._closing.closed:
                 return
             try:
-                self._recorder = Recorder(self._wake_out)
+                self._recorder = Recorder(self._closing.fd)
                 device = find_again(self._recorder.devices, self._device)
                 if device is not None:
                     self._recorder.open(
@@ -209,19 +201,12 @@ class DeviceSource:
 
     def _pause(self, seconds: float = RETRY_S) -> None:
         """Wait, or less when closed."""
-        select.select([self._wake_out], [], [], seconds)
+        select.select([self._closing.fd], [], [], seconds)
 
     def _end_recorder(self) -> None:
         if self._recorder is not None:
             self._recorder.end()
             self._recorder = None
-
-    def _release(self) -> None:
-        self._end_recorder()
-        for fd in (self._wake_out, self._wake_in):
-            if fd >= 0:
-                os.close(fd)
-        self._wake_out = self._wake_in = -1
 
 
 class _Silence:

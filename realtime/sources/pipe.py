@@ -9,7 +9,6 @@ Compressed sound on stdin is refused instead of being heard as noise.
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import os
 import select
@@ -18,6 +17,7 @@ from collections.abc import Iterator
 
 from realtime.errors import AudioError, FormatError, UsageError
 from realtime.sources import Audio, Block
+from realtime.sources.closing import Closing
 from realtime.sources.pcm import (
     ENCODINGS,
     Encoding,
@@ -47,6 +47,9 @@ class PipeSource:
             the WAV header's.
         block_s: longest block in seconds.
 
+    Attributes:
+        encoding: how its samples are written.
+
     Raises:
         UsageError: stdin is a terminal or closed, or an option contradicts the WAV header.
         AudioError: the pipe cannot be opened.
@@ -66,9 +69,7 @@ class PipeSource:
             raise UsageError(f"--format {format} is unknown", f"use {', '.join(ENCODINGS)}")
         self.name = "stdin" if path == "-" else path
         self._fd = _open(path)
-        # `close` may come from a signal handler while `blocks` waits: a byte here wakes it
-        self._wake_out, self._wake_in = os.pipe()
-        self._closed = self._reading = False
+        self._closing = Closing(self._close_pipe)
         self._ahead = bytearray()  # read, but not yet passed on
         self._left: int | None = None  # bytes left of a WAV's data; None: to the end
         try:
@@ -77,16 +78,16 @@ class PipeSource:
             asked = {"rate": rate, "channels": channels, "format": format}
             if header is None:
                 self.rate, self.channels = rate or DEFAULT_RATE, channels or DEFAULT_CHANNELS
-                self._encoding: Encoding = ENCODINGS[format or DEFAULT_FORMAT]
+                self.encoding: Encoding = ENCODINGS[format or DEFAULT_FORMAT]
             else:
                 _agree(self.name, header, asked)
                 self.rate, self.channels = header.rate, header.channels
-                self._encoding, self._left = header.encoding, header.data_bytes
+                self.encoding, self._left = header.encoding, header.data_bytes
         except BaseException:
-            self._release()
+            self._closing.release()
             raise
         self._announced = self._left
-        self._frame = self._encoding.width * self.channels
+        self._frame = self.encoding.width * self.channels
         self._size = max(1, round(block_s * self.rate)) * self._frame
 
     def blocks(self) -> Iterator[Block]:
@@ -96,7 +97,7 @@ class PipeSource:
             FormatError: the stream ends without a single sample.
             AudioError: reading fails.
         """
-        self._reading = True
+        self._closing.reading = True
         position = 0
         try:
             more = True
@@ -108,24 +109,18 @@ class PipeSource:
                     del self._ahead[:whole]
                     yield Block(audio=audio, position=position)
                     position += len(audio)
-            if not self._closed:
+            if not self._closing.closed:
                 self._end(position)
         finally:
-            self._release()
+            self._closing.release()
 
     def close(self) -> None:
         """Stop `blocks`, also while it waits for the writer."""
-        if self._closed:
-            return
-        self._closed = True
-        with contextlib.suppress(OSError):  # `blocks` may have ended meanwhile
-            os.write(self._wake_in, b"x")
-        if not self._reading:
-            self._release()
+        self._closing.close()
 
     def _decode(self, data: bytes) -> Audio:
         """Interleaved bytes as float32 [samples, channels]."""
-        return self._encoding.decode(data).reshape(-1, self.channels)
+        return self.encoding.decode(data).reshape(-1, self.channels)
 
     def _fill(self) -> bool:
         """Wait for bytes and put them behind those there are; False when no more come."""
@@ -140,11 +135,11 @@ class PipeSource:
 
     def _read(self, most: int) -> bytes:
         """What is there, up to `most` bytes; empty at the end or after `close`."""
-        if self._closed:
+        if self._closing.closed:
             return b""
         try:
-            ready, _, _ = select.select([self._fd, self._wake_out], [], [])
-            if self._wake_out in ready:
+            ready, _, _ = select.select([self._fd, self._closing.fd], [], [])
+            if self._closing.fd in ready:
                 return b""
             return os.read(self._fd, most)
         except OSError as e:
@@ -199,11 +194,10 @@ class PipeSource:
                 position / self.rate,
             )
 
-    def _release(self) -> None:
-        for fd in (self._fd, self._wake_out, self._wake_in):
-            if fd > 0:  # stdin is not ours to close
-                os.close(fd)
-        self._fd = self._wake_out = self._wake_in = -1
+    def _close_pipe(self) -> None:
+        if self._fd > 0:  # stdin is not ours to close
+            os.close(self._fd)
+        self._fd = -1
 
 
 def _open(path: str) -> int:

@@ -27,7 +27,7 @@ SERVERS = 8  # places that JACK has
 PLAYER = Path(__file__).parent / "player.py"
 
 
-def wait_for(ready: Callable[[], object], what: str, limit_s: float = 20.0) -> None:
+def wait_for(ready: Callable[[], object], what: str, limit_s: float = 60.0) -> None:
     """Poll until `ready()` is true."""
     until = time.monotonic() + limit_s
     while not ready():
@@ -40,7 +40,7 @@ def end(process: subprocess.Popen[bytes]) -> None:
     """Ask it to end, then make it."""
     process.terminate()
     try:
-        process.wait(5)
+        process.wait(10)
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
@@ -114,7 +114,7 @@ class JackCard:
     def start(self) -> None:
         # -S: a late client delays the cycle instead of losing it; the dummy's clock paces it
         command = (
-            f"jackd --no-realtime -n {self.name} -S -t 2000 "
+            f"jackd --no-realtime -n {self.name} -S -t 20000 "
             f"-d dummy -r {self.rate} -p {self.period} -C 1 -P 1"
         )
         with (self.room / "jack.log").open("ab") as log:

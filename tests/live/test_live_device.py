@@ -31,24 +31,31 @@ class Listener(threading.Thread):
     def __init__(self, source):
         super().__init__(daemon=True)
         self.source, self.items = source, []
+        self.behind = []  # for each block: the wall's clock less the source's at its end
         self.start()
 
     def run(self):
         for item in self.source.blocks():
             self.items.append(item)
+            if isinstance(item, Block):
+                end = (item.position + len(item.audio)) / self.source.rate
+                self.behind.append(time.monotonic() - end)
 
     def states(self):
         return [x.state for x in self.items if isinstance(x, DeviceChange)]
 
-    def wait_for(self, state, limit_s=20.0):
+    def wait_until(self, done, what, limit_s=60.0):
         until = time.monotonic() + limit_s
-        while state not in self.states():
-            assert time.monotonic() < until, f"no {state!r} within {limit_s} s: {self.states()}"
+        while not done():
+            assert time.monotonic() < until, f"{what}: not within {limit_s} s: {self.states()}"
             time.sleep(0.05)
+
+    def wait_for(self, state):
+        self.wait_until(lambda: state in self.states(), state)
 
     def stop(self):
         self.source.close()
-        self.join(10)
+        self.join(60)
         assert not self.is_alive()
 
     def audio(self):
@@ -61,10 +68,10 @@ def test_every_sample_of_a_stream_arrives_once_and_in_order(card):
     listener = Listener(source)
     sound = known_noise(2)
     card.play(sound, CARD_RATE)
-    time.sleep(1)
+    noise = np.trim_zeros(sound)
+    listener.wait_until(lambda: np.count_nonzero(listener.audio()) >= len(noise), "the noise")
     listener.stop()
     got = listener.audio()[:, 0]
-    noise = np.trim_zeros(sound)
     (first,) = np.flatnonzero(got)[:1]
     np.testing.assert_array_equal(got[first : first + len(noise)], noise)
     assert not any(b.dropped for b in listener.items if isinstance(b, Block))
@@ -80,22 +87,22 @@ def test_the_list_names_the_card(card):
 def test_a_card_that_goes_and_comes_back(card, caplog):
     source = open_source(device=card.device.upper())
     listener = Listener(source)
-    began = time.monotonic()
-    time.sleep(1)
+    listener.wait_until(lambda: len(listener.behind) >= 20, "the first second")
     card.stop()
     listener.wait_for("lost")
+    before = len(listener.behind)
     time.sleep(1.5)
     card.start()
     listener.wait_for("back")
-    time.sleep(1)
-    took = time.monotonic() - began
+    listener.wait_until(lambda: len(listener.behind) >= before + 20, "the last second")
     listener.stop()
     assert [s for s in listener.states() if s in ("lost", "back")] == ["lost", "back"]
     blocks = [x for x in listener.items if isinstance(x, Block)]
     (gap,) = [b for b in blocks if b.dropped]
     assert gap.dropped / source.rate > 1.5
-    end = blocks[-1].position + len(blocks[-1].audio)
-    assert end / source.rate == pytest.approx(took, abs=0.75)
+    # the clock went on meanwhile; blocks come late on a busy machine, but not every one
+    behind = listener.behind
+    assert min(behind[before:]) == pytest.approx(min(behind[:before]), abs=0.75)
     assert "is lost" in caplog.text
     assert "is back" in caplog.text
 
