@@ -46,15 +46,6 @@ def end(process: subprocess.Popen[bytes]) -> None:
         process.wait()
 
 
-def for_card(path: Path, sound: np.ndarray, rate: int, subtype: str) -> np.ndarray:
-    """Write mono sound at the card's rate; what is in the file, float32 [n]."""
-    sound = sound.astype(np.float32)
-    if rate != CARD_RATE:
-        sound = soxr.resample(sound, rate, CARD_RATE, quality="VHQ")
-    soundfile.write(path, sound, CARD_RATE, subtype=subtype)
-    return soundfile.read(path, dtype="float32")[0]
-
-
 def private(room: Path) -> dict[str, str]:
     """Environment in which only the sound servers of a private folder are seen."""
     (room / "asound.conf").write_text("</usr/share/alsa/alsa.conf>\n")
@@ -87,24 +78,22 @@ def claim_name() -> tuple[str, IO[bytes]]:
     pytest.fail(f"{SERVERS} other test runs have a JACK server")
 
 
-class JackCard:
-    """A JACK server with its dummy driver: 48 kHz, one channel in, one out.
+class SoundCard:
+    """A sound server in a private folder: 48 kHz, one channel in, one out.
 
-    `period` is how many samples it hands on at a time: few find more mistakes, many are as
-    cheap as a real card.
-
-    Sound reaches a recorder by wiring a player's port to the recorder's. Floats all the way.
+    Args:
+        room: the folder; the environment is that of `private`.
     """
 
-    device = "system"
+    device: str
+    """What rt-tag calls it."""
     rate = CARD_RATE
+    subtype: str
+    """What it can play without a change, as soundfile names it."""
 
-    def __init__(self, room: Path, period: int = 128) -> None:
+    def __init__(self, room: Path) -> None:
         self.room = room
-        self.period = period
-        self.process: subprocess.Popen[bytes] | None = None
-        self.name, self._claim = claim_name()
-        os.environ["JACK_DEFAULT_SERVER"] = self.name  # `private` has set it: it is put back
+        self.processes: list[subprocess.Popen[bytes]] = []
         try:
             self.start()
         except BaseException:
@@ -112,28 +101,71 @@ class JackCard:
             raise
 
     def start(self) -> None:
+        """Start the server; after `stop` again."""
+        raise NotImplementedError
+
+    def stop(self) -> None:
+        """End the server; its clients see a dead socket, as after a crash."""
+        while self.processes:
+            end(self.processes.pop())
+
+    def close(self) -> None:
+        self.stop()
+
+    def play(self, sound: np.ndarray, rate: int) -> np.ndarray:
+        """Play to whoever records; what was played, at the card's rate."""
+        sound = sound.astype(np.float32)
+        if rate != self.rate:
+            sound = soxr.resample(sound, rate, self.rate, quality="VHQ")
+        path = self.room / "play.wav"
+        soundfile.write(path, sound, self.rate, subtype=self.subtype)
+        self.wait_for_recorder()
+        self._play(path)
+        return soundfile.read(path, dtype="float32")[0]
+
+    def wait_for_recorder(self) -> None:
+        raise NotImplementedError
+
+    def _play(self, path: Path) -> None:
+        raise NotImplementedError
+
+    def _serve(self, command: list[str], ready: Callable[[], object]) -> None:
+        """Start a server and wait until it answers."""
+        path = self.room / f"{command[0]}.log"
+        with path.open("ab") as log:
+            server = subprocess.Popen(command, stdout=log, stderr=log)
+        self.processes.append(server)
+        wait_for(lambda: server.poll() is not None or ready(), command[0])
+        if server.poll() is not None:
+            pytest.fail(f"{command[0]} ended: {path.read_text()}")
+
+
+class JackCard(SoundCard):
+    """A JACK server with its dummy driver. Floats all the way.
+
+    Sound reaches a recorder by wiring a player's port to the recorder's. `period` is how many
+    samples it hands on at a time: few find more mistakes, many are as cheap as a real card.
+    """
+
+    device = "system"
+    subtype = "FLOAT"
+
+    def __init__(self, room: Path, period: int = 128) -> None:
+        self.period = period
+        self.name, self._claim = claim_name()
+        os.environ["JACK_DEFAULT_SERVER"] = self.name  # `private` has set it: it is put back
+        super().__init__(room)
+
+    def start(self) -> None:
         # -S: a late client delays the cycle instead of losing it; the dummy's clock paces it
         command = (
             f"jackd --no-realtime -n {self.name} -S -t 20000 "
             f"-d dummy -r {self.rate} -p {self.period} -C 1 -P 1"
         )
-        with (self.room / "jack.log").open("ab") as log:
-            self.process = subprocess.Popen(command.split(), stdout=log, stderr=log)
-        wait_for(lambda: self._ended() or "system:capture_1" in self.ports(), "jackd")
-        if self._ended():
-            pytest.fail("jackd ended: " + (self.room / "jack.log").read_text())
-
-    def _ended(self) -> bool:
-        return self.process is None or self.process.poll() is not None
-
-    def stop(self) -> None:
-        if self.process is not None:
-            # its clients see a dead socket, as after a crash
-            end(self.process)
-            self.process = None
+        self._serve(command.split(), lambda: "system:capture_1" in self.ports())
 
     def close(self) -> None:
-        self.stop()
+        super().close()
         self._claim.close()
 
     def ports(self) -> list[str]:
@@ -143,11 +175,7 @@ class JackCard:
     def wait_for_recorder(self) -> None:
         wait_for(lambda: any(p.endswith(":in_0") for p in self.ports()), "the recorder's port")
 
-    def play(self, sound: np.ndarray, rate: int) -> np.ndarray:
-        """Play to whoever records; what was played, at the card's rate."""
-        path = self.room / "play.wav"
-        played = for_card(path, sound, rate, "FLOAT")
-        self.wait_for_recorder()
+    def _play(self, path: Path) -> None:
         with subprocess.Popen(
             [sys.executable, str(PLAYER), str(path), self.device], stdin=subprocess.PIPE
         ) as player:
@@ -158,17 +186,15 @@ class JackCard:
                 subprocess.run(["jack_connect", out, heard], check=True, capture_output=True)
             player.communicate(b"go\n", timeout=90)
             assert player.returncode == 0
-        return played
 
 
-class PulseCard:
-    """A PulseAudio null sink whose monitor is an ALSA device: 48 kHz, 16 bits, one channel."""
+class PulseCard(SoundCard):
+    """A PulseAudio null sink whose monitor is an ALSA device of 16 bits."""
 
     device = "rtmic"
-    rate = CARD_RATE
+    subtype = "PCM_16"
 
     def __init__(self, room: Path) -> None:
-        self.room = room
         for folder in (room / "pulse", room / "state"):
             folder.mkdir(mode=0o700)
         (room / "asound.conf").write_text(
@@ -176,42 +202,22 @@ class PulseCard:
             'pcm.rtmic { type pulse device "rtsink.monitor"'
             ' hint { show on description "virtual microphone" } }\n'
         )
-        self.quiet: subprocess.Popen[bytes] | None = None
-        self.process: subprocess.Popen[bytes] | None = None
-        try:
-            self.start()
-        except BaseException:
-            self.stop()
-            raise
+        super().__init__(room)
 
     def start(self) -> None:
         options = "-n --daemonize=no --exit-idle-time=-1 --use-pid-file=no --disable-shm=yes"
-        sink = f"module-null-sink sink_name=rtsink format=s16le rate={CARD_RATE} channels=1"
+        sink = f"module-null-sink sink_name=rtsink format=s16le rate={self.rate} channels=1"
         protocol = "module-native-protocol-unix auth-anonymous=1"
-        with (self.room / "pulse.log").open("ab") as log:
-            self.process = subprocess.Popen(
-                ["pulseaudio", *options.split(), "-L", protocol, "-L", sink],
-                stdout=log,
-                stderr=log,
-            )
-        wait_for(self._answers, "pulseaudio")
+        self._serve(
+            ["pulseaudio", *options.split(), "-L", protocol, "-L", sink],
+            lambda: subprocess.run(["pactl", "info"], capture_output=True).returncode == 0,
+        )
         # an idle null sink hands on sound in pieces of two seconds: keep it busy with silence
         quiet = "pacat --raw --latency-msec=20 --format=s16le --channels=1 --device=rtsink"
         with Path("/dev/zero").open("rb") as zeros:
-            self.quiet = subprocess.Popen(quiet.split(), stdin=zeros, stderr=subprocess.DEVNULL)
-
-    def stop(self) -> None:
-        for process in (self.quiet, self.process):
-            if process is not None:
-                end(process)
-        self.quiet = self.process = None
-
-    close = stop
-
-    def _answers(self) -> bool:
-        return (
-            subprocess.run(["pactl", "info"], capture_output=True, check=False).returncode == 0
-        )
+            self.processes.append(
+                subprocess.Popen(quiet.split(), stdin=zeros, stderr=subprocess.DEVNULL)
+            )
 
     def wait_for_recorder(self) -> None:
         """Until one stream has been there for a second: PortAudio opens others to look."""
@@ -227,13 +233,8 @@ class PulseCard:
 
         wait_for(recording, "the recorder's stream")
 
-    def play(self, sound: np.ndarray, rate: int) -> np.ndarray:
-        """Play to whoever records; what was played, at the card's rate."""
-        path = self.room / "play.wav"
-        played = for_card(path, sound, rate, "PCM_16")
-        self.wait_for_recorder()
+    def _play(self, path: Path) -> None:
         subprocess.run(["paplay", "--device=rtsink", str(path)], check=True, timeout=90)
-        return played
 
 
 @pytest.fixture
@@ -264,9 +265,9 @@ def pulse(no_card: Path) -> Iterator[PulseCard]:
 
 
 @pytest.fixture(params=["jack", "pulse"])
-def card(request: pytest.FixtureRequest) -> JackCard | PulseCard:
+def card(request: pytest.FixtureRequest) -> SoundCard:
     """One sound card after the other."""
-    found: JackCard | PulseCard = request.getfixturevalue(request.param)
+    found: SoundCard = request.getfixturevalue(request.param)
     return found
 
 
