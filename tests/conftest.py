@@ -261,8 +261,8 @@ def gate_card(**changes: Any) -> Card:
 def write_gate_onnx(path: Path, card: Card) -> Path:
     """A gate that opens when the mean log energy of the bands, smoothed, is over -9.
 
-    White noise of amplitude 0.1 has about -5 there, of 0.001 about -14. The second and third
-    score are a little readier to open. `embedding` is neither score nor state.
+    White noise of amplitude 0.1 has about -1 there, of 0.001 about -10, silence -18. The second
+    and third score are a little readier to open. `embedding` is neither score nor state.
     """
     onnx = pytest.importorskip("onnx", reason="making models needs onnx")
     from onnx import TensorProto, helper, numpy_helper
@@ -272,13 +272,14 @@ def write_gate_onnx(path: Path, card: Card) -> Path:
         "w": np.full((mels, 1), 1.0 / mels),
         "keep": np.array([[0.5]]),
         "slope": np.array([[1.0]]),
-        "bias": np.array([[9.0, 9.5, 10.0]]),
+        "floor": np.array([[18.0]]),  # so that states of zero are silence
+        "bias": np.array([[-9.0, -8.5, -8.0]]),
         "one": np.array([[[1.0, 0.0]]]),
     }
     graph = helper.make_graph(
         [
             helper.make_node("Flatten", ["sound"], ["flat"], axis=1),
-            helper.make_node("MatMul", ["flat", "w"], ["level"]),
+            helper.make_node("Gemm", ["flat", "w", "floor"], ["level"]),
             helper.make_node("Add", ["mean", "level"], ["both"]),
             helper.make_node("Mul", ["both", "keep"], ["next_mean"]),
             helper.make_node("Mul", ["next_mean", "slope"], ["steep"]),

@@ -22,7 +22,7 @@ from realtime.commands.common import (
     say,
     start_logging,
 )
-from realtime.errors import AudioError, UsageError
+from realtime.errors import AudioError, CardError, UsageError
 
 if TYPE_CHECKING:
     from realtime.engine import Engine
@@ -121,6 +121,11 @@ def tag(args: argparse.Namespace) -> int:
     if args.print_config:
         print_config(rows)
         return 0
+    if runner.card.task == "gate":
+        raise CardError(
+            f"model {runner.card.name} is a gate and names no sounds",
+            f"use rt-gate --model {values.model}",
+        )
     if args.plot and len(args.inputs) > 1:
         raise UsageError("--plot draws one input", "give one file, or run once for each")
     outputs = open_outputs(args, values.top)

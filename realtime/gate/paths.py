@@ -21,6 +21,7 @@ from realtime.runners import Runner
 
 Audio = NDArray[np.float32]  # [samples, channels]
 Gains = NDArray[np.float32]  # [samples], or [samples, channels] without the link
+Decided = tuple[int, float, bool, float, float]
 
 
 class Found:
@@ -28,12 +29,12 @@ class Found:
 
     Attributes:
         turns: instant, open, score, reason.
-        readings: instant, score, open, level in dBFS; one for each decision.
+        readings: instant, score, open, RMS and peak in dBFS; one for each decision.
     """
 
     def __init__(self) -> None:
         self.turns: list[tuple[int, bool, float, str]] = []
-        self.readings: list[tuple[int, float, bool, float]] = []
+        self.readings: list[Decided] = []
 
 
 class Path(Protocol):
@@ -131,13 +132,13 @@ class ByScore:
         found = Found()
         levels = self._meter.process(sound)
         decisions = self._scorer.process(sound)
-        for (_, end, scores), (_, _, level) in zip(decisions, levels, strict=True):
+        for (_, end, scores), (_, level, peak) in zip(decisions, levels, strict=True):
             score = float(scores[self._which])
             turn = self._judge.update(score, end)
             if turn is not None:
                 found.turns.append((end, turn.open, score, turn.reason))
                 self._due.append((end, turn.open))
-            found.readings.append((end, score, self._judge.open, level))
+            found.readings.append((end, score, self._judge.open, level, peak))
         changes = [(at - begin, is_open) for at, is_open in self._due if at < begin + n]
         self._due = self._due[len(changes) :]
         return self._ramp.process(n, changes), found
@@ -193,10 +194,10 @@ class ByLevel:
             why = level_reason(level, self._threshold_db) if is_open else ""
             found.turns.append((begin + offset, is_open, float(is_open), why))
         waiting = list(changes)
-        for _, end, level in self._meter.process(mono(heard)):
+        for end, level, peak in self._meter.process(mono(heard)):
             while waiting and begin + waiting[0][0] < end:
                 self._open = waiting.pop(0)[1]
-            found.readings.append((end, float(self._open), self._open, level))
+            found.readings.append((end, float(self._open), self._open, level, peak))
         for _, is_open, _ in waiting:
             self._open = is_open
         self.position += len(heard)

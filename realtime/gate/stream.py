@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 from realtime.engine import LOUDEST
 from realtime.errors import UsageError
 from realtime.gate.key import KeyFilter
-from realtime.gate.paths import ByLevel, ByScore, Gains, Path, mono
+from realtime.gate.paths import ByLevel, ByScore, Decided, Gains, Path, mono
 from realtime.gate.ramp import SILENCE_DB, Delay
 from realtime.gate.settings import GateSettings
 from realtime.outputs.gate import (
@@ -117,7 +117,7 @@ class GateStream:
         self._skip = self._ahead - self.latency  # output samples that are left out
         self._opened: int | None = None  # instant of the present opening, in input samples
         self._score = 0.0
-        self._late: list[tuple[int, float, bool, float]] = []  # readings that wait for a gain
+        self._late: list[Decided] = []  # readings that wait for a gain
         for part in (self._filter, self._path, self._delay, self._key_delay):
             part.reset()
 
@@ -243,7 +243,7 @@ class GateStream:
             begin: its first sample, by the delayed clock.
         """
         while self._late and self._late[0][0] < begin + len(gains):
-            at, score, is_open, level = self._late.pop(0)
+            at, score, is_open, level, peak = self._late.pop(0)
             if at < self._ahead:
                 continue
             gain = float(np.max(gains[at - begin]))
@@ -253,6 +253,7 @@ class GateStream:
                 open=is_open,
                 gain_db=max(SILENCE_DB, 20 * math.log10(gain)) if gain > 0 else SILENCE_DB,
                 level_db=level,
+                peak_db=peak,
             )
             for output in self.outputs:
                 output.reading(reading)

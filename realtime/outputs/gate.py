@@ -74,6 +74,7 @@ class GateReading(msgspec.Struct, frozen=True):
         open: what was decided.
         gain_db: gain at `t`; a change that begins at `t` shows in the gains after it.
         level_db: RMS of the key in the hop that ends with the decision, dBFS.
+        peak_db: its largest sample, which is what a level gate goes by.
     """
 
     t: float
@@ -81,6 +82,7 @@ class GateReading(msgspec.Struct, frozen=True):
     open: bool
     gain_db: float
     level_db: float
+    peak_db: float
 
 
 class GateOutput(Protocol):

@@ -1,4 +1,7 @@
-"""Events as JSON lines on a stream, each flushed at once. The fields are a public surface."""
+"""Events as JSON lines on a stream, each flushed at once. The fields are a public surface.
+
+Serves rt-tag and rt-gate: an `Output` and a `GateOutput`.
+"""
 
 from __future__ import annotations
 
@@ -7,12 +10,13 @@ from typing import TextIO
 import msgspec
 
 from realtime.outputs import Event, Opening, Reading
+from realtime.outputs.gate import Audio, GateEvent, GateOpening, GateReading
 
 DECIMALS = 3  # milliseconds, and thousandths of a score
 
 
 class JsonLines:
-    """One JSON object a line; an `Output`.
+    """One JSON object a line.
 
     Args:
         stream: where to write, usually stdout.
@@ -24,14 +28,17 @@ class JsonLines:
         self._name_file = name_file
         self._file = ""
 
-    def open(self, opening: Opening) -> None:
+    def open(self, opening: Opening | GateOpening) -> None:
         """A new input starts."""
         self._file = opening.source
 
-    def reading(self, reading: Reading) -> None:
-        """Readings are not events: `--scores` writes them."""
+    def reading(self, reading: Reading | GateReading) -> None:
+        """Readings are not events: `--scores` and `--trace` write them."""
 
-    def event(self, event: Event) -> None:
+    def sound(self, before: Audio, after: Audio) -> None:
+        """Nor is sound."""
+
+    def event(self, event: Event | GateEvent) -> None:
         """Write one line and flush it."""
         fields: dict[str, object] = msgspec.to_builtins(event)
         for key, value in fields.items():

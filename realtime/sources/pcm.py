@@ -1,6 +1,8 @@
 """Raw PCM: its encodings, the header of a WAV in a pipe, and what is no PCM at all.
 
-Used by `realtime.sources.pipe`. All encodings are little endian, channels interleaved.
+Used by `realtime.sources.pipe` and, the other way round, by `realtime.outputs.audio`. All
+encodings are little endian, channels interleaved. What was decoded is encoded to the same
+bytes, up to 24 bits.
 """
 
 from __future__ import annotations
@@ -33,11 +35,15 @@ _COMPRESSED = {
 
 
 class Encoding(msgspec.Struct, frozen=True):
-    """How a sample is written. `decode` turns whole samples of `width` bytes into float32."""
+    """How a sample is written.
+
+    `decode` turns whole samples of `width` bytes into float32, `encode` float32 into bytes.
+    """
 
     name: str
     width: int
     decode: Callable[[bytes], Samples]
+    encode: Callable[[Samples], bytes]
 
 
 class WavHeader(msgspec.Struct, frozen=True):
@@ -53,6 +59,29 @@ def _integer(dtype: str, bits: int) -> Callable[[bytes], Samples]:
     """Decoder of whole-byte integers: full scale is 2 ** (bits - 1)."""
     scale = np.float32(2.0 ** (1 - bits))
     return lambda data: np.frombuffer(data, dtype).astype(np.float32) * scale
+
+
+def whole_numbers(samples: NDArray[np.float32], bits: int) -> NDArray[np.int32]:
+    """Samples as integers of so many bits, rounded; beyond full scale they are clipped.
+
+    Args:
+        samples: float32, -1 to 1, any shape.
+        bits: 8 to 32; full scale is 2 ** (bits - 1).
+    """
+    scale = 2.0 ** (bits - 1)
+    scaled = np.rint(samples * np.float64(scale))
+    return np.clip(scaled, -scale, scale - 1).astype(np.int32)
+
+
+def _integers(dtype: str, bits: int) -> Callable[[Samples], bytes]:
+    """Encoder of whole-byte integers."""
+    return lambda samples: whole_numbers(samples, bits).astype(dtype).tobytes()
+
+
+def _pack24(samples: Samples) -> bytes:
+    """24-bit integers in 3 bytes: int32 without its highest byte."""
+    wide = whole_numbers(samples, 24).astype("<i4").reshape(-1, 1).view(np.uint8)
+    return wide[:, :3].tobytes()
 
 
 def _packed24(data: bytes) -> Samples:
@@ -72,18 +101,24 @@ def _float(dtype: str) -> Callable[[bytes], Samples]:
     return lambda data: np.frombuffer(data, dtype).astype(np.float32)
 
 
+def _floats(dtype: str) -> Callable[[Samples], bytes]:
+    return lambda samples: samples.astype(dtype).tobytes()
+
+
 ENCODINGS = {
-    "s16": Encoding("s16", 2, _integer("<i2", 16)),
-    "s24": Encoding("s24", 3, _packed24),
-    "s32": Encoding("s32", 4, _integer("<i4", 32)),
-    "f32": Encoding("f32", 4, _float("<f4")),
+    "s16": Encoding("s16", 2, _integer("<i2", 16), _integers("<i2", 16)),
+    "s24": Encoding("s24", 3, _packed24, _pack24),
+    "s32": Encoding("s32", 4, _integer("<i4", 32), _integers("<i4", 32)),
+    "f32": Encoding("f32", 4, _float("<f4"), _floats("<f4")),
 }
 
 # a WAV may also hold these; as raw PCM nobody records them
 _WAV_ENCODINGS = {(PCM, e.width * 8): e for n, e in ENCODINGS.items() if n != "f32"} | {
     (FLOAT, 32): ENCODINGS["f32"],
-    (FLOAT, 64): Encoding("f64", 8, _float("<f8")),
-    (PCM, 8): Encoding("u8", 1, _unsigned8),
+    (FLOAT, 64): Encoding("f64", 8, _float("<f8"), _floats("<f8")),
+    (PCM, 8): Encoding(
+        "u8", 1, _unsigned8, lambda x: (whole_numbers(x, 8) + 128).astype(np.uint8).tobytes()
+    ),
 }
 
 

@@ -46,6 +46,10 @@ class WavSource:
         path: the file.
         block_s: seconds in a block.
 
+    Attributes:
+        container, subtype: libsndfile's names of the kind of file and of sample.
+        frames: samples that its header announces.
+
     Raises:
         AudioError: missing or not permitted.
         FormatError: no sound file, or one without samples.
@@ -58,6 +62,9 @@ class WavSource:
         self._file = _open(path)
         self.rate: int = self._file.samplerate
         self.channels: int = self._file.channels
+        self.container: str = self._file.format
+        self.subtype: str = self._file.subtype
+        self.frames: int = self._file.frames
         self._size = max(1, round(block_s * self.rate))
         self._stop = False
         self._reading = False

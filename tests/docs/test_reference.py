@@ -18,6 +18,7 @@ from realtime import errors
 from realtime.card import parse_card
 from realtime.commands.common import INTERRUPTED, READER_GONE, Parser
 from realtime.outputs import Event
+from realtime.outputs.gate import GateEvent
 
 PROJECT = Path(__file__).resolve().parents[2]
 PAGES = [PROJECT / "README.md", *sorted((PROJECT / "docs").glob("*.md"))]
@@ -146,6 +147,15 @@ def test_json_lines_are_events() -> None:
     assert {line["event"] for line in lines} == {"start", "stop", "device", "dropped"}
     states = {line["state"] for line in lines if line["event"] == "device"}
     assert states == {"lost", "back", "silent", "sounding"}
+
+
+def test_json_lines_of_the_gate_are_events() -> None:
+    block = COMMANDS.split("<!-- gate lines -->\n```json\n", 1)[1].split("```", 1)[0]
+    lines = [json.loads(line) for line in block.splitlines()]
+    for line in lines:
+        event = msgspec.convert(line, GateEvent, strict=True)
+        assert msgspec.to_builtins(event) == line
+    assert {line["event"] for line in lines} == {"open", "close"}
 
 
 def test_figures_of_rt_eval_are_all_explained() -> None:

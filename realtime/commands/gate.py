@@ -1,0 +1,206 @@
+"""`rt-gate`: let through what is wanted, live, in files or in a pipe. See `rt-gate --help`.
+
+This file parses options, joins the parts and reports; everything heavy is imported where it is
+needed, so that `--help` and `--version` answer at once.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from realtime.commands.common import Parser, add_shared, guarded, start_logging
+from realtime.errors import UsageError
+
+if TYPE_CHECKING:
+    from realtime.gate.settings import GateOptions, GateSettings
+    from realtime.runners import Runner
+
+EXAMPLES = """
+examples:
+  rt-gate                            microphone to loudspeaker, until Ctrl-C
+  rt-gate talk.wav quiet.wav         a file
+  rt-gate talk.wav quiet.flac --lookahead-ms 20 --plot gate.png
+  rt-gate talk.wav quiet.wav --range-db -20 --trace trace.csv --json
+  arecord -f S16_LE -r 48000 | rt-gate - - --rate 48000 | aplay -f S16_LE -r 48000
+  rt-gate drums.wav out.wav --level --threshold-db -30 --key-highpass 200
+"""
+GATE = {  # option: (metavar, help)
+    "--threshold": ("X", "score at which the learned gate opens"),
+    "--hysteresis": ("X", "it closes when the score is so much under the threshold"),
+    "--range-db": ("DB", "gain of the closed gate (-60)"),
+    "--lookahead-ms": ("MS", "open so long before the decision, 0 to 20 (0)"),
+    "--attack-ms": ("MS", "from closed to open (2; with --level 1)"),
+    "--hold-ms": ("MS", "open so long after the last sound that asks for it (0; 100)"),
+    "--release-ms": ("MS", "from open to closed (30; 100)"),
+}
+LEVEL = {
+    "--threshold-db": ("DB", "level at which the level gate opens (-40)"),
+    "--close-db": ("DB", "level under which it closes (6 under the threshold)"),
+}
+KEY = {
+    "--key": ("FILE|DEVICE", "another sound decides"),
+    "--key-highpass": ("HZ", "decide without what is under it"),
+    "--key-lowpass": ("HZ", "decide without what is over it"),
+    "--key-slope": ("12|24", "dB per octave of both (12)"),
+}
+LIVE = {
+    "--output-device": ("NAME|INDEX", "where live sound goes"),
+    "--output-channels": ("N", "channels to play"),
+    "--block": ("N", "samples that the sound card hands on at a time"),
+    "--virtual-mic": ("NAME", "be a microphone of this name for other programs"),
+}
+SWITCHES = {
+    "--level": "the classical gate, by level and without a model",
+    "--unlink": "each channel by its own level",
+    "--duck": "the other way round: turn down while the key is open",
+    "--listen": "hear the key in place of the gated sound",
+}
+
+
+def parser() -> argparse.ArgumentParser:
+    """The options of rt-gate."""
+    p = Parser(
+        prog="rt-gate",
+        description="Let through what is wanted and nothing else. `rt-gate learn` makes a gate "
+        "of your own examples.",
+        epilog=EXAMPLES,
+    )
+    text = "sound file to sound file; - is raw PCM in or out; none is live sound"
+    p.add_argument("inputs", nargs="*", metavar="IN OUT", help=text)
+    group = p.add_argument_group("results")
+    group.add_argument("--json", action="store_true", help="openings as JSON lines")
+    group.add_argument("--trace", metavar="FILE.csv", help="every decision")
+    group.add_argument("--plot", metavar="FILE.png", help="sound, score and gain as a picture")
+    group = p.add_argument_group("gate")
+    _add(group, GATE)
+    _switch(group, "--duck")
+    group = p.add_argument_group("level gate")
+    _switch(group, "--level")
+    _add(group, LEVEL)
+    _switch(group, "--unlink")
+    group = p.add_argument_group("key")
+    _add(group, KEY)
+    _switch(group, "--listen")
+    _add(p.add_argument_group("live sound"), LIVE)
+    add_shared(p)
+    return p
+
+
+def _add(group: Any, options: Mapping[str, tuple[str, str]]) -> None:
+    for option, (metavar, text) in options.items():
+        group.add_argument(option, metavar=metavar, help=text)
+
+
+def _switch(group: Any, option: str) -> None:
+    group.add_argument(option, action="store_const", const=True, help=SWITCHES[option])
+
+
+@guarded
+def main(argv: Sequence[str]) -> int:
+    """Run rt-gate; the exit status."""
+    if argv[:1] == ["learn"]:
+        return learn(argv[1:])
+    args = parser().parse_intermixed_args(argv)
+    start_logging(args.verbose)
+    if args.list_devices:
+        from realtime.commands.listing import print_devices
+
+        return print_devices(args.json)
+    if args.list_models:
+        from realtime.commands.listing import print_models
+
+        return print_models(args.json)
+    if args.doctor:
+        from realtime.commands.doctor import check_up
+
+        return check_up()
+    return gate(args)
+
+
+def learn(argv: Sequence[str]) -> int:
+    """`rt-gate learn`; see `realtime.commands.learn`."""
+    import importlib
+
+    try:
+        command = importlib.import_module("realtime.commands.learn")
+    except ModuleNotFoundError as e:
+        if e.name != "realtime.commands.learn":
+            raise
+        raise UsageError("rt-gate learn is not in this version", "see rt-gate --help") from e
+    status: int = command.learn(argv)
+    return status
+
+
+def gate(args: argparse.Namespace) -> int:
+    """Settle what is asked for, and gate."""
+    from realtime.gate.settings import load_options, require_gate, settle
+
+    options, origins = load_options(given(args), config=args.config)
+    runner: Runner | None = None
+    if not options.level:
+        from realtime.library import find_model
+        from realtime.runners import open_runner
+
+        path = find_model(options.model, options.runtime)
+        runner = open_runner(
+            path, options.card or None, options.runtime or None, options.threads
+        )
+        require_gate(runner.card)
+    settings, rows = settle(options, origins, runner.card if runner is not None else None)
+    if args.describe:
+        if runner is None:
+            raise UsageError("the level gate has no card", "leave --level or --describe out")
+        print(runner.card.to_json(indent=2))
+        return 0
+    if args.print_config:
+        from realtime.commands.tag import print_config
+
+        print_config(rows)
+        return 0
+    if not args.inputs:
+        return live(args, options, settings, runner)
+    from realtime.commands.gate_file import Run, check_use
+
+    check_use(args, origins)
+    return Run(args, options, settings, runner).run()
+
+
+def live(
+    args: argparse.Namespace,
+    options: GateOptions,
+    settings: GateSettings,
+    runner: Runner | None,
+) -> int:
+    """Gate a device into a device."""
+    from realtime.duplex import BLOCK, run_live
+
+    for option in ("trace", "plot"):
+        if getattr(args, option):
+            raise UsageError(f"--{option} belongs to a file", "give IN and OUT")
+    try:
+        return run_live(
+            settings,
+            runner,
+            device=options.device or None,
+            output_device=options.output_device or None,
+            rate=options.rate or None,
+            block=options.block or BLOCK,
+            channels=options.channels or None,
+            output_channels=options.output_channels or None,
+            virtual_mic=options.virtual_mic or None,
+            json=args.json,
+        )
+    except NotImplementedError as e:
+        hint = "gate a file: rt-gate IN OUT, or a pipe: rt-gate - -"
+        raise UsageError("live sound is not in this version", hint) from e
+
+
+def given(args: argparse.Namespace) -> dict[str, Any]:
+    """The settings on the command line, by field."""
+    from realtime.fields import fields_of
+    from realtime.gate.settings import GateOptions
+
+    names = fields_of(GateOptions)
+    return {name: getattr(args, name) for name in names if getattr(args, name) is not None}
