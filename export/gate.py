@@ -167,6 +167,7 @@ def quantize_weights(model: bytes) -> bytes:
 
     proto = onnx.load_from_string(model)
     heads = [n.name for n in proto.graph.node if any(i.startswith("head.") for i in n.input)]
+    heads += [f"{name}_MatMul" for name in heads]  # what a Gemm becomes on the way
     out = io.BytesIO()
     with quiet():
         quantize_dynamic(

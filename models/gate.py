@@ -9,7 +9,7 @@ Phrase Representations using RNN Encoder-Decoder" (2014).
 
     shape, input 64 bands                     parameters   MACs a second
     voice:       conv 56-80, units 112-112       187,403        18.6 M
-    voice-tiny:  conv 24-32, units 40-40          43,163         4.3 M
+    voice-tiny:  conv 24-32, units 40-40, head 24        31,547         3.1 M
 """
 
 from __future__ import annotations
@@ -126,6 +126,8 @@ class GateStep(nn.Module):
     def __init__(self, network: GateNetwork) -> None:
         super().__init__()
         self.network = network
+        # as matrices, so that they are quantized too
+        self.first, self.second = _matrix(network.first), _matrix(network.second)
 
     def forward(
         self, x: Tensor, frames: Tensor, channels: Tensor, lower: Tensor, upper: Tensor
@@ -144,9 +146,9 @@ class GateStep(nn.Module):
         """
         n = self.network
         frames = torch.cat([frames, x.transpose(1, 2)], 2)
-        a = torch.relu(_last(n.first, frames))
+        a = torch.relu(self.first(frames.flatten(1)))
         channels = torch.cat([channels, a[..., None]], 2)
-        z = torch.relu(_last(n.second, channels))
+        z = torch.relu(self.second(channels.flatten(1)))
         h = _recur(n.lower, z, lower[0])
         g = _recur(n.upper, h, upper[0])
         embedding = torch.cat([z, h, g], 1)
@@ -154,9 +156,12 @@ class GateStep(nn.Module):
         return scores, frames[..., 1:], channels[..., 1:], h[None], g[None], embedding
 
 
-def _last(layer: nn.Conv1d, x: Tensor) -> Tensor:
-    """The convolution at the last frame alone: [1, inputs, kernel] to [1, outputs]."""
-    return nn.functional.linear(x.flatten(1), layer.weight.flatten(1), layer.bias)
+def _matrix(layer: nn.Conv1d) -> nn.Linear:
+    """A convolution at its last frame alone: [1, inputs x kernel] to [1, outputs]."""
+    flat = layer.weight.detach().flatten(1)
+    matrix = nn.Linear(flat.shape[1], flat.shape[0])
+    matrix.load_state_dict({"weight": flat, "bias": layer.bias})
+    return matrix
 
 
 def _recur(layer: nn.GRU, x: Tensor, h: Tensor) -> Tensor:
