@@ -44,6 +44,7 @@ class KeyFilter:
 
     Attributes:
         active: whether there is anything to filter.
+        sections: the biquads, float64 [sections, 5]: b0, b1, b2, a1, a2 of each.
 
     Raises:
         ValueError: the high-pass leaves nothing, or the slope is another one.
@@ -74,7 +75,8 @@ class KeyFilter:
             if 0.0 < lowpass_hz < rate / 2:
                 sections.append(_biquad(rate, lowpass_hz, q, highpass=False))
         self.active = bool(sections)
-        self._cascade = cascade(np.array(sections), channels, compiled)
+        self.sections = np.array(sections).reshape(-1, 5)
+        self._cascade = cascade(self.sections, channels, compiled)
 
     def process(self, block: Audio) -> Audio:
         """Filter the next block.

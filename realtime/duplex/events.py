@@ -1,0 +1,79 @@
+"""What a live gate tells, beside the openings of `realtime.outputs.gate`: a public surface."""
+
+from __future__ import annotations
+
+import msgspec
+
+from realtime.outputs import DeviceEvent, Dropped
+from realtime.outputs.gate import Closed, Opened
+
+
+class Started(msgspec.Struct, frozen=True, tag="start", tag_field="event"):
+    """Sound runs.
+
+    Args:
+        t: seconds since the start: 0.
+        input: name of the input device.
+        output: name of the output device.
+        rate: Hz of the input, and of all that the gate does.
+        rate_out: Hz of the output.
+        channels: of the input.
+        output_channels: of the output.
+        block: samples that the output waits for the decision on the newest sound.
+        lookahead_ms: milliseconds that it waits to open before what opens it.
+        latency_ms: milliseconds that the gate adds: block, look-ahead and, where the output has
+            a clock of its own, what is kept in reserve for that (about; it varies).
+        clocks: 1, or 2 where the output has one of its own.
+        compiled: whether the sound path is compiled.
+    """
+
+    t: float
+    input: str
+    output: str
+    rate: int
+    rate_out: int
+    channels: int
+    output_channels: int
+    block: int
+    lookahead_ms: float
+    latency_ms: float
+    clocks: int
+    compiled: bool
+
+
+class Overload(msgspec.Struct, frozen=True, tag="overload", tag_field="event"):
+    """Decisions are late and the level gate serves: "begin", "end"."""
+
+    state: str
+    t: float
+
+
+class Ended(msgspec.Struct, frozen=True, tag="end", tag_field="event"):
+    """The run is over, with its counts.
+
+    Args:
+        t: seconds since the start.
+        openings: how often the gate opened.
+        overloads: how often decisions were late,
+        overload_s: and for how many seconds altogether.
+        dropped: samples of the input that nobody heard: the device was away.
+        skipped: samples on which nothing was decided, because decisions were too late.
+        cleaned: samples that were NaN, infinite or absurd.
+        overflows: times the driver said that it lost input, not how much,
+        underflows: or had no output to play.
+        slips: times that the joint of two clocks had too little sound or too much.
+    """
+
+    t: float
+    openings: int
+    overloads: int
+    overload_s: float
+    dropped: int
+    skipped: int
+    cleaned: int
+    overflows: int
+    underflows: int
+    slips: int
+
+
+LiveEvent = Started | Opened | Closed | DeviceEvent | Dropped | Overload | Ended

@@ -1,0 +1,118 @@
+"""From settings to numbers in shared memory. Used by `live.py`.
+
+Levels become amplitudes here and times samples, so that the sound path knows of neither.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from realtime.duplex import joint, kernels
+from realtime.duplex import layout as at
+from realtime.duplex.layout import Memory
+from realtime.duplex.process import Opened
+from realtime.gate.key import KeyFilter
+from realtime.gate.level import HOLD_MIN_MS
+from realtime.gate.ramp import RAMP_MIN_MS, SILENCE_DB
+from realtime.gate.settings import GateSettings
+
+LATE_S = 0.1  # decisions this late are worse than the level gate's
+KEPT_S = 2.0  # seconds of input in the ring
+JOINT_S = 1.0  # seconds of sound that the joint has room for
+MARGIN_S = 0.004  # that it keeps in reserve where all is well
+FALLBACK_HOLD_MS = 100.0  # a network needs no hold, the level gate that stands in for it does
+NEVER = 1 << 62
+
+
+def prepare(memory: Memory, settings: GateSettings, opened: Opened, block: int) -> None:
+    """Write down what the sound path needs to know before it starts."""
+    ints, floats, rate = memory.ints, memory.floats, opened.rate
+    ints[at.RATE], ints[at.CHANNELS], ints[at.OUTPUTS] = rate, opened.channels, opened.outputs
+    ints[at.CAPACITY] = _power(KEPT_S * rate, at.RING_FLOATS // opened.channels)
+    ints[at.SLACK], ints[at.LOOKAHEAD] = block, settings.lookahead(rate)
+    ints[at.LEVEL] = settings.level
+    linked = settings.link or opened.channels == 1 or not settings.level
+    ints[at.GATES] = 1 if linked else opened.channels
+    ints[at.LIMIT] = max(round(LATE_S * rate), 4 * block + rate // 100)
+    ints[at.ONE] = 1
+    sections = KeyFilter(
+        rate,
+        opened.channels,
+        settings.key_highpass,
+        settings.key_lowpass,
+        settings.key_slope,
+        compiled=False,
+    ).sections
+    ints[at.SECTIONS] = len(sections)
+    memory.words[at.AT_SECTIONS : at.AT_SECTIONS + sections.size] = sections.ravel()
+    ints[at.WANTED] = NEVER
+    ratio = rate / opened.rate_out
+    floats[at.RATIO], floats[at.MARGIN] = ratio, MARGIN_S * rate
+    ints[at.CAPACITY_OUT] = _power(JOINT_S * rate, at.JOINT_FLOATS // opened.outputs)
+    ints[at.TAPS], table = joint.make_table(ratio)
+    memory.singles[at.TABLE : at.TABLE + table.size] = table.ravel()
+    floats[at.TRIM] = 1.0
+    adjust(memory, settings)
+
+
+def adjust(memory: Memory, settings: GateSettings, **switches: bool) -> None:
+    """Write down settings that may change while sound runs; the next block takes them all.
+
+    Args:
+        memory: the memory.
+        settings: the gate's.
+        switches: `bypass`, `mute`.
+    """
+    ints, floats, rate = memory.ints, memory.floats, memory.ints[at.RATE]
+    ints[at.VERSION] += 1
+    at.fence()
+    floats[at.ATTACK] = max(settings.attack_ms, RAMP_MIN_MS) * rate / 1000.0
+    floats[at.RELEASE] = max(settings.release_ms, RAMP_MIN_MS) * rate / 1000.0
+    silent = settings.range_db <= SILENCE_DB
+    floats[at.FLOOR] = 0.0 if silent else 10.0 ** (settings.range_db / 20.0)
+    # rounded as `LevelGate` rounds them, so that 0 dB is reached by 1 and by no less
+    opens = np.float32(10.0 ** (settings.threshold_db / 20.0))
+    floats[at.OPENS] = float(opens)
+    floats[at.CLOSES] = float(min(opens, np.float32(10.0 ** (settings.close_db / 20.0))))
+    hold_ms = max(settings.hold_ms, HOLD_MIN_MS if settings.level else FALLBACK_HOLD_MS)
+    ints[at.HOLD] = round(hold_ms * rate / 1000.0)
+    ints[at.DUCK], ints[at.LISTEN] = settings.duck, settings.listen
+    if "bypass" in switches:
+        ints[at.BYPASS] = switches["bypass"]
+    if "mute" in switches:
+        ints[at.MUTE] = switches["mute"]
+    at.fence()
+    ints[at.VERSION] += 1
+
+
+def begin_at(memory: Memory, position: int) -> None:
+    """Set everything to a start at an input position, after silence; no sound runs.
+
+    Args:
+        memory: the memory, prepared.
+        position: samples since the first start.
+    """
+    ints = memory.ints
+    memory.ring[:] = 0.0
+    ints[at.WRITTEN] = ints[at.DECIDED] = position
+    ints[at.TAKEN] = ints[at.CHANGES]
+    ints[at.WANTED] = NEVER
+    kernels.rest(memory.words.view(np.int64), memory.words)
+
+
+def latency_ms(memory: Memory, joined: bool) -> float:
+    """What the gate adds, before it runs: of two clocks an estimate."""
+    ints, floats = memory.ints, memory.floats
+    samples = float(ints[at.SLACK] + ints[at.LOOKAHEAD])
+    if not joined:
+        pulled = ints[at.SLACK] * floats[at.RATIO]
+        samples += pulled + ints[at.TAPS] // 2 + 1 + floats[at.MARGIN]
+    return 1000.0 * samples / ints[at.RATE]
+
+
+def _power(least: float, most: int) -> int:
+    """The least power of two that is enough, if there is room for it."""
+    size = 1
+    while size < least and 2 * size <= most:
+        size *= 2
+    return size
