@@ -1,7 +1,7 @@
 """`rt-eval`: measure a model.
 
 `tag` on clips, `stream` on a long recording, `scene` makes such a recording, `tune` chooses
-the decision rule.
+the decision rule; `gate` on mixtures, `mixtures` makes them.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from rich.table import Table
 
 from realtime.commands.common import Parser, guarded, start_logging
 from realtime.errors import UsageError
+from train.gate_eval.command import add_gate, add_mixtures
 from train.judge_stream import judge_stream, read_truth
 from train.judge_tag import judge_tag, model_bytes, open_scorer, rows_of
 from train.manifest import read_manifest
@@ -37,7 +38,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _parser() -> Parser:
     parser = Parser(prog="rt-eval", description="Measure a model.")
-    commands = parser.add_subparsers(required=True, metavar="tag|stream|scene|tune")
+    commands = parser.add_subparsers(
+        required=True, metavar="tag|stream|scene|tune|gate|mixtures"
+    )
     shared = Parser(add_help=False)
     shared.add_argument("-v", "--verbose", action="count", default=0)
     model = Parser(add_help=False)
@@ -91,6 +94,9 @@ def _parser() -> Parser:
     )
     scene.add_argument("--labels", default="yes,no,up,down,left,right,on,off,stop,go")
     scene.set_defaults(run=_scene)
+
+    add_gate(commands.add_parser("gate", parents=[shared, model], help="a gate, on mixtures"))
+    add_mixtures(commands.add_parser("mixtures", parents=[shared], help="make mixtures"))
     return parser
 
 

@@ -1,0 +1,1 @@
+"""Judging of gates: evaluation mixtures, figures, rivals, the report."""
