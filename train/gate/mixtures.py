@@ -132,9 +132,11 @@ class Mixtures:
             at += len(phrase) + int(rng.uniform(*mix.pause_s) * self.rate)
 
     def _voice(self, rng: np.random.Generator) -> tuple[int, Bank]:
-        return int(rng.choice(self.pool["target"], p=self.target_weight)), self.banks[
-            rng.integers(len(self.banks))
-        ]
+        return int(rng.choice(self.pool["target"], p=self.target_weight)), self._played(rng)
+
+    def _played(self, rng: np.random.Generator) -> Bank:
+        """The recordings at one of the speeds."""
+        return self.banks[rng.integers(len(self.banks))]
 
     def _piece(self, clip: Audio, length: int, rng: np.random.Generator) -> Audio:
         """A part of a recording that begins and ends within its sound, faded at the cuts."""
@@ -172,7 +174,7 @@ class Mixtures:
     # --- everything else ------------------------------------------------------------------
 
     def _background(self, out: Audio, kinds: Audio, rng: np.random.Generator) -> None:
-        what = rng.choice(4, p=BACKGROUNDS)
+        what, bank = rng.choice(4, p=BACKGROUNDS), self._played(rng)
         if what == COLOURED:
             out += _coloured(len(out), rng)
         elif what == PATTERN and len(self.drums):
@@ -183,7 +185,7 @@ class Mixtures:
             at = int(rng.uniform(0.0, 1.0) * self.rate)
             pause = np.exp(rng.uniform(np.log(0.08), np.log(2.5)))
             while at < len(out):
-                clip = self.bank.clip(row)
+                clip = bank.clip(row)
                 begin, end = active_span(clip, self.rate)
                 sound = clip[begin : min(end, begin + 3 * self.rate)]
                 level = max(1e-4, float(np.abs(sound).max()))
@@ -194,7 +196,7 @@ class Mixtures:
                     row = int(rng.choice(near))
         else:
             row = rng.choice(self.pool["other"], p=self.long_weight)
-            clip = self.bank.clip(row)
+            clip = bank.clip(row)
             at = -int(rng.integers(max(1, len(clip))))
             while at < len(out):
                 self._put(out, kinds, row, clip, at)
@@ -205,7 +207,7 @@ class Mixtures:
         step = rng.uniform(0.09, 0.3)
         for _ in range(rng.integers(1, 4)):
             row = int(rng.choice(self.drums))
-            hit = self.bank.clip(row)
+            hit = self._played(rng).clip(row)
             level = rng.uniform(0.1, 1.0) / max(1e-3, float(np.abs(hit).max()))
             plays = rng.random(16) < rng.uniform(0.15, 0.7)
             for beat in range(int(len(out) / self.rate / step) + 1):
@@ -267,6 +269,7 @@ class Mixtures:
         kinds, count = np.unique(self.kind[other], return_counts=True)
         # many kinds beat many recordings of one kind
         rare = count[np.searchsorted(kinds, self.kind[other])] ** -0.4
+        rare *= [self.recipe.mix.favour.get(rows[i].label, 1.0) for i in other]
         long = rare * np.sqrt(np.minimum(length, 60.0)) * (length > 1.5)
         self.long_weight = (
             long / long.sum() if long.any() else np.full(len(other), 1 / len(other))

@@ -42,7 +42,8 @@ class GateMix(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
         hiss_db: level of the white noise under everything, dBFS.
         phrase_s: length of a phrase of the target.
         pause_s: pause between phrases.
-        speeds: playing speeds of the target, chosen evenly.
+        favour: kinds of other sounds to hear more often (or less), by this factor.
+        speeds: playing speeds of every recording, chosen evenly.
         room: probability that the target is heard in a room.
         whisper: probability that the target is whispered: its harmonics become noise.
         drive: probability that the target is saturated, as shouting into a microphone.
@@ -60,6 +61,7 @@ class GateMix(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     hiss_db: tuple[float, float] = (-100.0, -65.0)
     phrase_s: tuple[float, float] = (0.25, 3.0)
     pause_s: tuple[float, float] = (0.15, 2.0)
+    favour: dict[str, float] = msgspec.field(default_factory=dict)
     speeds: tuple[float, ...] = (1.0,)
     room: float = 0.5
     whisper: float = 0.04
