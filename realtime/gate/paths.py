@@ -11,9 +11,9 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from realtime.gate.grid import due
 from realtime.gate.judge import Judge, level_reason
 from realtime.gate.level import LevelGate
-from realtime.gate.meter import Meter
 from realtime.gate.ramp import Ramp
 from realtime.gate.scorer import Scorer
 from realtime.gate.settings import GateSettings
@@ -21,7 +21,6 @@ from realtime.runners import Runner
 
 Audio = NDArray[np.float32]  # [samples, channels]
 Gains = NDArray[np.float32]  # [samples], or [samples, channels] without the link
-Decided = tuple[int, float, bool, float, float]
 
 
 class Found:
@@ -29,12 +28,12 @@ class Found:
 
     Attributes:
         turns: instant, open, score, reason.
-        readings: instant, score, open, RMS and peak in dBFS; one for each decision.
+        decisions: instant, score, open.
     """
 
     def __init__(self) -> None:
         self.turns: list[tuple[int, bool, float, str]] = []
-        self.readings: list[Decided] = []
+        self.decisions: list[tuple[int, float, bool]] = []
 
 
 class Path(Protocol):
@@ -94,7 +93,6 @@ class ByScore:
         self._scorer = Scorer(runner, rate)
         self._judge = Judge(rate, own.threshold, own.hysteresis, own.hold_ms, own.min_open_ms)
         self._ramp = Ramp(rate, own.attack_ms, own.release_ms, own.range_db, own.duck, compiled)
-        self._meter = Meter(rate)
         self._which = own.score
         self.reset()
 
@@ -120,8 +118,8 @@ class ByScore:
 
     def reset(self) -> None:
         """See `Path`."""
-        for part in (self._scorer, self._judge, self._meter):
-            part.reset()
+        self._scorer.reset()
+        self._judge.reset()
         self._ramp.reset()
         self._due: list[tuple[int, bool]] = []  # changes that begin with the next block
 
@@ -130,15 +128,13 @@ class ByScore:
         begin, n = self._scorer.position, len(heard)
         sound = mono(heard)
         found = Found()
-        levels = self._meter.process(sound)
-        decisions = self._scorer.process(sound)
-        for (_, end, scores), (_, level, peak) in zip(decisions, levels, strict=True):
+        for _, end, scores in self._scorer.process(sound):
             score = float(scores[self._which])
             turn = self._judge.update(score, end)
             if turn is not None:
                 found.turns.append((end, turn.open, score, turn.reason))
                 self._due.append((end, turn.open))
-            found.readings.append((end, score, self._judge.open, level, peak))
+            found.decisions.append((end, score, self._judge.open))
         changes = [(at - begin, is_open) for at, is_open in self._due if at < begin + n]
         self._due = self._due[len(changes) :]
         return self._ramp.process(n, changes), found
@@ -173,7 +169,7 @@ class ByLevel:
             own.link or channels == 1,
             compiled,
         )
-        self._meter = Meter(rate)
+        self._rate = rate
         self.bad_scores = 0
         self.reset()
 
@@ -183,7 +179,7 @@ class ByLevel:
         self.gain = 1.0
         self._open = False
         self._gate.reset()
-        self._meter.reset()
+        self._next = 0  # decision
 
     def process(self, heard: Audio) -> tuple[Gains, Found]:
         """See `Path`."""
@@ -194,13 +190,14 @@ class ByLevel:
             why = level_reason(level, self._threshold_db) if is_open else ""
             found.turns.append((begin + offset, is_open, float(is_open), why))
         waiting = list(changes)
-        for end, level, peak in self._meter.process(mono(heard)):
+        self.position += len(heard)
+        while (end := due(self._next, self._rate)) <= self.position:
             while waiting and begin + waiting[0][0] < end:
                 self._open = waiting.pop(0)[1]
-            found.readings.append((end, float(self._open), self._open, level, peak))
+            found.decisions.append((end, float(self._open), self._open))
+            self._next += 1
         for _, is_open, _ in waiting:
             self._open = is_open
-        self.position += len(heard)
         if len(gains):
             self.gain = float(np.max(gains[-1]))
         return gains, found

@@ -27,7 +27,8 @@ from numpy.typing import NDArray
 from realtime.engine import LOUDEST
 from realtime.errors import UsageError
 from realtime.gate.key import KeyFilter
-from realtime.gate.paths import ByLevel, ByScore, Decided, Gains, Path, mono
+from realtime.gate.meter import Meter
+from realtime.gate.paths import ByLevel, ByScore, Gains, Path, mono
 from realtime.gate.ramp import SILENCE_DB, Delay
 from realtime.gate.settings import GateSettings
 from realtime.outputs.gate import (
@@ -106,6 +107,7 @@ class GateStream:
             raise ValueError("the learned gate needs a model")
         self._delay = Delay(self._ahead, channels)
         self._key_delay = Delay(self._ahead, heard)
+        self._meter = Meter(rate)
         self.cleaned = 0
         self._model = runner.card.name if runner is not None and not settings.level else ""
         self.reset()
@@ -117,8 +119,9 @@ class GateStream:
         self._skip = self._ahead - self.latency  # output samples that are left out
         self._opened: int | None = None  # instant of the present opening, in input samples
         self._score = 0.0
-        self._late: list[Decided] = []  # readings that wait for a gain
-        for part in (self._filter, self._path, self._delay, self._key_delay):
+        # decisions that wait for a gain: instant, score, open, RMS, peak
+        self._late: list[tuple[int, float, bool, float, float]] = []
+        for part in (self._filter, self._path, self._delay, self._key_delay, self._meter):
             part.reset()
 
     @property
@@ -196,12 +199,16 @@ class GateStream:
         for at, is_open, score, why in found.turns:
             self._turn(at, is_open, score, why)
         if self.outputs:
-            self._late += found.readings
+            levels = self._meter.process(mono(heard))
+            self._late += [
+                (*decision, *level)
+                for decision, level in zip(found.decisions, levels, strict=True)
+            ]
             self._read_late(gains, begin)
             for output in self.outputs:
                 output.sound(before, after)
-        if found.readings:
-            self._score = found.readings[-1][1]
+        if found.decisions:
+            self._score = found.decisions[-1][1]
         return after
 
     def _clean(self, audio: Audio) -> Audio:
@@ -242,8 +249,11 @@ class GateStream:
             gains: of the block.
             begin: its first sample, by the delayed clock.
         """
-        while self._late and self._late[0][0] < begin + len(gains):
-            at, score, is_open, level, peak = self._late.pop(0)
+        given = 0
+        for at, score, is_open, level, peak in self._late:
+            if at >= begin + len(gains):
+                break
+            given += 1
             if at < self._ahead:
                 continue
             gain = float(np.max(gains[at - begin]))
@@ -257,6 +267,7 @@ class GateStream:
             )
             for output in self.outputs:
                 output.reading(reading)
+        del self._late[:given]
 
 
 def check_fit(settings: GateSettings, rate: int, channels: int, key_channels: int) -> None:
