@@ -12,12 +12,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
+from realtime.card import InputSpec
 from realtime.commands.gate import main
 from realtime.commands.tag import main as tag
+from realtime.features import FeatureSpec
 
 BIN = Path(sys.executable).parent / "rt-gate"
 RATE = 48000
+GATE_8000 = FeatureSpec(
+    kind="mel", rate=8000, frame=200, hop=80, fft=256, mels=40, log_floor=1e-8
+)
 soundfile = pytest.importorskip("soundfile")
 installed = pytest.mark.skipif(not BIN.exists(), reason="the command is not installed")
 
@@ -419,6 +425,23 @@ def test_each_model_to_its_own_command(gate, gate_model, band_model, talk, tmp_p
     assert "model loud is a gate and names no sounds" in err
     assert f"rt-gate --model {gate_model}" in err
     assert tag(["--model", str(gate_model), "--describe"]) == 0
+
+
+def test_a_model_of_another_rate(kit, talk, tmp_path):
+    """It hears the sound at the sound's rate, whatever its own is."""
+    spec = replace(GATE_8000, f_max=4000.0)
+    card = kit.gate_card(
+        name="narrow", rate=8000, input=InputSpec(kind="features", features=spec, layout="btf")
+    )
+    model = kit.write_gate_onnx(tmp_path / "narrow.onnx", card)
+    trace = tmp_path / "t.csv"
+    args = [talk, tmp_path / "o.wav", "--model", model, "--trace", trace]
+    assert main([*map(str, args)]) == 0
+    table = rows(trace)
+    assert len(table) == 200
+    is_open = [int(row["open"]) for row in table]
+    assert sum(is_open[:50]) == 0
+    assert sum(is_open[55:100]) == 45
 
 
 def test_bad_inputs(gate, talk, tmp_path, capsys):
