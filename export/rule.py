@@ -25,6 +25,8 @@ def with_rule(card: Card, path: Path) -> Card:
     """
     data = read_toml(path, "name a recipe: see docs/recipes.md")
     found = {name: data[name] for name in ("decision", "thresholds") if name in data}
+    if isinstance(data.get("threshold"), float):  # of a gate's recipe
+        found["thresholds"] = {"default": data["threshold"]}
     if not found:
         raise UsageError(f"{path}: neither [decision] nor [thresholds]", "see docs/recipes.md")
     fields = msgspec.to_builtins(card)

@@ -65,6 +65,7 @@ def compare_gate(
     gap = np.nan_to_num(np.abs(want - have), nan=1.0, posinf=1.0)
     line = card.threshold(card.labels[0])
     ours, theirs = _openings(have, card, line), _openings(want, card, line)
+    first = len(read_mono(DEMO, card.rate)) / card.rate  # the bundled recording
     strays = [
         f"open at {e.t:.2f} s only {where}"
         for some, others, where in ((theirs, ours, "before"), (ours, theirs, "after"))
@@ -79,7 +80,7 @@ def compare_gate(
         labelled=0,
         before=None,
         after=None,
-        events=tuple(ours),
+        events=tuple(e for e in ours if e.t < first),
         strays=tuple(strays),
     )
 
