@@ -7,6 +7,8 @@ from typing import Any
 
 from realtime.library import Shipped, shipped
 
+COMMANDS = {"tag": "rt-tag", "gate": "rt-gate", "vad": "rt-tag"}  # what runs a task
+
 
 def print_models(as_json: bool) -> int:
     """Print the shipped models; the exit status."""
@@ -24,6 +26,7 @@ def print_models(as_json: bool) -> int:
             print(f"{model.name}\n    cannot be read here: {model.fault}")
             continue
         print(f"{model.name}  ({files})")
+        print(f"    task      {facts['task']}  ({COMMANDS[facts['task']]})")
         print(f"    labels    {' '.join(facts['labels'])}")
         print(f"    rate      {facts['rate']} Hz")
         print(f"    licence   {facts['licence'] or 'not stated'}")
@@ -65,6 +68,7 @@ def _facts(model: Shipped) -> dict[str, Any]:
     if card is None:
         return facts | {"fault": model.fault}
     return facts | {
+        "task": card.task,
         "labels": list(card.labels),
         "rate": card.rate,
         "licence": card.licence,
