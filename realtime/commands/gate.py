@@ -174,27 +174,24 @@ def live(
     runner: Runner | None,
 ) -> int:
     """Gate a device into a device."""
-    from realtime.duplex import BLOCK, run_live
+    from realtime.commands.gate_live import run_live
+    from realtime.duplex import BLOCK
 
     for option in ("trace", "plot"):
         if getattr(args, option):
             raise UsageError(f"--{option} belongs to a file", "give IN and OUT")
-    try:
-        return run_live(
-            settings,
-            runner,
-            device=options.device or None,
-            output_device=options.output_device or None,
-            rate=options.rate or None,
-            block=options.block or BLOCK,
-            channels=options.channels or None,
-            output_channels=options.output_channels or None,
-            virtual_mic=options.virtual_mic or None,
-            json=args.json,
-        )
-    except NotImplementedError as e:
-        hint = "gate a file: rt-gate IN OUT, or a pipe: rt-gate - -"
-        raise UsageError("live sound is not in this version", hint) from e
+    return run_live(
+        settings,
+        runner,
+        device=options.device or None,
+        output_device=options.output_device or None,
+        rate=options.rate or None,
+        block=options.block or BLOCK,
+        channels=options.channels or None,
+        output_channels=options.output_channels or None,
+        virtual_mic=options.virtual_mic or None,
+        json=args.json,
+    )
 
 
 def given(args: argparse.Namespace) -> dict[str, Any]:

@@ -6,6 +6,7 @@ Names are chosen as in `realtime.sources.listing`, for the input and the output 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NoReturn
 
 import msgspec
 
@@ -54,8 +55,10 @@ def pick_input(devices: Sequence[SoundDevice], wanted: str | int | None) -> Soun
     return next(d for d in devices if d.index == found.index)
 
 
-def pick_output(devices: Sequence[SoundDevice], wanted: str | int | None) -> SoundDevice:
-    """The device to play to, likewise.
+def pick_output(
+    devices: Sequence[SoundDevice], wanted: str | int | Sequence[str] | None
+) -> SoundDevice:
+    """The device to play to, likewise; of several names, the first that there is.
 
     Raises:
         DeviceNotFound: none, or several.
@@ -63,12 +66,15 @@ def pick_output(devices: Sequence[SoundDevice], wanted: str | int | None) -> Sou
     able = [d for d in devices if d.outputs]
     if not able:
         raise DeviceNotFound("no sound device to play to", "plug one in, or name a file")
+    if wanted is not None and not isinstance(wanted, (str, int)):
+        there = {d.name: d for d in reversed(able)}
+        return next((there[n] for n in wanted if n in there), None) or _refuse(wanted)
     if isinstance(wanted, int) or (wanted or "").strip().isdecimal():
         for d in able:
             if d.index == int(wanted or 0):
                 return d
-        there = ", ".join(str(d.index) for d in able)
-        raise DeviceNotFound(f"no device to play to has index {wanted}", f"there are {there}")
+        indices = ", ".join(str(d.index) for d in able)
+        raise DeviceNotFound(f"no device to play to has index {wanted}", f"there are {indices}")
     try:
         found = pick([_as_output(d) for d in able], wanted)
     except DeviceNotFound as e:
@@ -95,6 +101,13 @@ def share_clock(source: SoundDevice, sink: SoundDevice) -> bool:
     if source.index != sink.index:
         return False
     return source.api != "ALSA" or "(hw:" in source.name
+
+
+def _refuse(wanted: Sequence[str]) -> NoReturn:
+    raise DeviceNotFound(
+        f"PortAudio sees no device {' or '.join(wanted)} to play into the sound server with",
+        "sudo apt install libasound2-plugins, or pipewire-alsa",
+    )
 
 
 def _as_input(d: SoundDevice) -> InputDevice:

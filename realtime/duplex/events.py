@@ -56,6 +56,7 @@ class Ended(msgspec.Struct, frozen=True, tag="end", tag_field="event"):
         openings: how often the gate opened.
         overloads: how often decisions were late,
         overload_s: and for how many seconds altogether.
+        tardy: openings and closings that came later than their place in the sound.
         dropped: samples of the input that nobody heard: the device was away.
         skipped: samples on which nothing was decided, because decisions were too late.
         cleaned: samples that were NaN, infinite or absurd.
@@ -68,6 +69,7 @@ class Ended(msgspec.Struct, frozen=True, tag="end", tag_field="event"):
     openings: int
     overloads: int
     overload_s: float
+    tardy: int
     dropped: int
     skipped: int
     cleaned: int

@@ -259,6 +259,8 @@ def _by_thought(ints: Any, words: Any, singles: Any, p: int, n: int) -> None:
         ints[at.TAKEN] += 1
         ints[at.THOUGHT] = is_open
         if not ints[at.OVERLOADED]:
+            if turn < 0:
+                ints[at.TARDY] += 1
             turn = max(turn, done)
             ramping.run(words, singles, at.AT_GATES, at.GAINS + done, turn - done)
             ramping.turn(words, at.AT_GATES, is_open != 0)

@@ -74,6 +74,7 @@ PUSHED: Final = 51  # samples put into the joint
 FLOWING: Final = 52  # 1 while the joint gives sound
 SLIPS: Final = 53  # times it had too little or too much
 WATCHED: Final = 54  # samples pulled since its speed was judged
+TARDY: Final = 56  # changes that came too late for their place, in no overload
 PULLS: Final = 55  # callbacks of an output with a clock of its own
 INTS: Final = 64
 
@@ -99,6 +100,7 @@ LEAST: Final = 88  # least reserve since the speed was judged
 RESERVE: Final = 89  # what the least reserve should be
 DELAY: Final = 90  # samples in the joint, smoothed
 FADE: Final = 91  # of the joint's sound, 0 to 1
+BUSY: Final = 92  # processor seconds of the sound process since sound runs
 
 # --- the sound's own numbers ----------------------------------------------------------------
 MOST_CHANNELS: Final = 64

@@ -19,7 +19,7 @@ import queue
 import select
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import msgspec
@@ -70,7 +70,7 @@ class LiveGate:
         settings: the gate, with the card's values filled in.
         runner: the model, opened; None is the level gate alone.
         device: input: index, name or unique part of a name; None for the default.
-        output_device: output, likewise.
+        output_device: output, likewise; or names, of which the first that is there is meant.
         rate: Hz; None for the input's own.
         block: samples that the output waits for a decision, and that drivers are asked for.
         channels: input channels; None for as many as there are, up to two.
@@ -95,7 +95,7 @@ class LiveGate:
         runner: Runner | None = None,
         *,
         device: str | int | None = None,
-        output_device: str | int | None = None,
+        output_device: str | int | Sequence[str] | None = None,
         rate: int | None = None,
         block: int = BLOCK,
         channels: int | None = None,
@@ -174,12 +174,15 @@ class LiveGate:
         self._keeper.start()
         return self.started
 
-    def stop(self) -> None:
-        """Fade out and end; from any thread. `events` ends after the last event."""
+    def stop(self, wait: bool = True) -> None:
+        """Fade out and end; from any thread, and without `wait` from a signal handler.
+
+        `events` ends after the last event.
+        """
         if not self._stopping:
             self._stopping = True
             os.write(self._stop_in, b"x")
-        if self._keeper is not None and self._keeper is not threading.current_thread():
+        if wait and self._keeper is not None and self._keeper is not threading.current_thread():
             self._keeper.join()
 
     def set(
@@ -287,7 +290,7 @@ class LiveGate:
             compiled=self._compiled,
             environment=self._environment,
             on_compile=lambda: log.warning(
-                "compiling the sound path; only the first start waits"
+                "preparing the compiled sound path; the first start takes longest"
             ),
         )
 

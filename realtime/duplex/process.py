@@ -24,7 +24,7 @@ from realtime.errors import AudioError, StreamLost
 
 START_S = 15.0  # seconds PortAudio may take to list its devices: a Pi with many is slow
 OPEN_S = 15.0  # seconds that the devices may take to open
-CACHED_S = 5.0  # seconds to read what was compiled before
+CACHED_S = 8.0  # seconds to read what was compiled before
 COMPILE_S = 300.0  # seconds that compiling may take: once, on the slowest
 END_S = 1.5
 QUIET = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}  # threads that nobody needs

@@ -24,6 +24,7 @@ import os
 import select
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -99,7 +100,9 @@ def serve(tell: Callable[..., None], ask_line: Callable[[], str], memory: at.Mem
         return
     memory.ints[at.ACTIVE] = 1
     tell(started=True)
+    began = time.process_time() - memory.floats[at.BUSY]
     while not select.select([0], [], [], HEARTBEAT_S)[0]:  # readable: the parent closed it
+        memory.floats[at.BUSY] = time.process_time() - began
         memory.ints[at.ACTIVE] = int(all(stream.active for stream in streams))
 
 

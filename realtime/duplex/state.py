@@ -37,6 +37,7 @@ class LiveState(msgspec.Struct, frozen=True):
         overloads: how often decisions were late.
         overload_s: for how many seconds altogether.
         late_ms: how far decisions are behind the sound.
+        tardy: openings and closings that came later than their place in the sound.
         dropped: samples lost while a device was away.
         skipped: samples on which nothing was decided.
         cleaned: samples that were NaN, infinite or absurd.
@@ -45,7 +46,7 @@ class LiveState(msgspec.Struct, frozen=True):
         slips: times the joint of two clocks had too little sound or too much.
         latency_ms: milliseconds that the gate adds now.
         drift_ppm: how much faster the input's clock runs than the output's, in millionths.
-        compiled: see `Started`.
+        sound_cpu_s: processor seconds of the sound process since sound runs.
     """
 
     running: bool
@@ -65,6 +66,7 @@ class LiveState(msgspec.Struct, frozen=True):
     overloads: int
     overload_s: float
     late_ms: float
+    tardy: int
     dropped: int
     skipped: int
     cleaned: int
@@ -73,6 +75,7 @@ class LiveState(msgspec.Struct, frozen=True):
     slips: int
     latency_ms: float
     drift_ppm: float
+    sound_cpu_s: float
 
 
 class Meters:
@@ -123,6 +126,7 @@ class Meters:
             overloads=ints[at.OVERLOADS],
             overload_s=ints[at.OVERLOAD_SAMPLES] / rate,
             late_ms=0.0 if settings.level else 1000.0 * (heard - decided) / rate,
+            tardy=ints[at.TARDY],
             dropped=dropped,
             skipped=skipped,
             cleaned=ints[at.CLEANED],
@@ -131,6 +135,7 @@ class Meters:
             slips=ints[at.SLIPS],
             latency_ms=1000.0 * samples / rate,
             drift_ppm=0.0 if joined else 1e6 * floats[at.DRIFT],
+            sound_cpu_s=floats[at.BUSY],
         )
 
     def _look(self) -> tuple[float, float]:

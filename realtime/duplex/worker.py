@@ -71,6 +71,7 @@ class Worker(threading.Thread):
             self._rate, own.threshold, own.hysteresis, own.hold_ms, own.min_open_ms
         )
         self._which = own.score
+        self._scorer.process(np.zeros(self._rate // 50, np.float32))  # the first is slow
         self._stopping = False
         self._again = True
         self.score = 0.0

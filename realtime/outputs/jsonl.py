@@ -9,8 +9,8 @@ from typing import TextIO
 
 import msgspec
 
-from realtime.outputs import Event, Opening, Reading
-from realtime.outputs.gate import Audio, GateEvent, GateOpening, GateReading
+from realtime.outputs import Opening, Reading
+from realtime.outputs.gate import Audio, GateOpening, GateReading
 
 DECIMALS = 3  # milliseconds, and thousandths of a score
 
@@ -38,7 +38,7 @@ class JsonLines:
     def sound(self, before: Audio, after: Audio) -> None:
         """Nor is sound."""
 
-    def event(self, event: Event | GateEvent) -> None:
+    def event(self, event: msgspec.Struct) -> None:
         """Write one line and flush it."""
         fields: dict[str, object] = msgspec.to_builtins(event)
         for key, value in fields.items():

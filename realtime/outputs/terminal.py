@@ -132,7 +132,7 @@ class Terminal:
                 f"{row.stop:.2f}",
                 Text(row.label),
                 f"{row.peak:.2f}",
-                _bar(row.peak, 0.0, 20, "green"),
+                bar(row.peak, 0.0, 20, "green"),
             )
         return table
 
@@ -145,9 +145,9 @@ class Terminal:
             return Text("")
         width = min(self._console.width, 100)
         cells = max(8, width - 34) if width >= NARROW else 8
-        head = _row("")
+        head = row("")
         head.append(f"{opening.source}  ", style="bold")
-        head.append(f"{opening.model}  {_clock(reading.t)}", style="dim")
+        head.append(f"{opening.model}  {clock(reading.t)}", style="dim")
         if self._dropped:
             head.append(f"  {self._dropped} samples dropped", style="red")
         lines: list[RenderableType] = [head, self._meter(reading.level_db, cells), Text("")]
@@ -158,16 +158,16 @@ class Terminal:
             style = "green" if label in self._running else "cyan"
             if label in opening.background:
                 style = "bright_black"
-            line = _row(f"{label[:18]:<18} ", "bold" if style == "green" else "")
+            line = row(f"{label[:18]:<18} ", "bold" if style == "green" else "")
             line.append_text(
-                _bar(float(reading.scores[i]), float(opening.thresholds[i]), cells, style)
+                bar(float(reading.scores[i]), float(opening.thresholds[i]), cells, style)
             )
             line.append(f" {reading.scores[i]:.2f}")
             lines.append(line)
         lines.append(Text(""))
         shown = max(1, min(EVENTS, room - top))
         for event in list(self._recent)[-shown:]:
-            text = _row(_line(event))
+            text = row(_line(event))
             text.stylize("green" if isinstance(event, Start) else "dim")
             lines.append(text)
         return Group(*lines)
@@ -178,8 +178,8 @@ class Terminal:
             return min(1.0, max(0.0, 1.0 - db / LEVEL_FLOOR_DB))
 
         style = "red" if level_db > -3 else "yellow" if level_db > -12 else "blue"
-        line = _row(f"{'level':<18} ")
-        line.append_text(_bar(part(level_db), part(self._peak_db), cells, style))
+        line = row(f"{'level':<18} ")
+        line.append_text(bar(part(level_db), part(self._peak_db), cells, style))
         shown = f"{level_db:.0f} dBFS" if level_db > -119 else "silence"
         return line.append(f" {shown}", style="dim")
 
@@ -193,14 +193,14 @@ class _Row:
         self.peak = score
 
 
-def _row(text: str, style: str = "") -> Text:
+def row(text: str, style: str = "") -> Text:
     """A line that is cut at the terminal's edge and never wraps."""
     from rich.text import Text
 
     return Text(no_wrap=True, overflow="ellipsis").append(text, style=style)
 
 
-def _bar(value: float, mark: float, cells: int, style: str) -> Text:
+def bar(value: float, mark: float, cells: int, style: str) -> Text:
     """A bar of eighths of a cell, with a mark (a threshold, a peak) where it does not reach."""
     from rich.text import Text
 
@@ -216,17 +216,17 @@ def _bar(value: float, mark: float, cells: int, style: str) -> Text:
 
 def _line(event: Event) -> str:
     """An event as one line of text."""
-    clock = _clock(event.t)
+    at = clock(event.t)
     if isinstance(event, Start):
-        return f"{clock}  start  {event.label:<16} {event.score:.2f}"
+        return f"{at}  start  {event.label:<16} {event.score:.2f}"
     if isinstance(event, Stop):
-        return f"{clock}  stop   {event.label:<16} {event.peak:.2f}"
+        return f"{at}  stop   {event.label:<16} {event.peak:.2f}"
     if isinstance(event, DeviceEvent):
-        return f"{clock}  device {event.state}: {event.name}"
-    return f"{clock}  lost   {event.frames} samples"
+        return f"{at}  device {event.state}: {event.name}"
+    return f"{at}  lost   {event.frames} samples"
 
 
-def _clock(t: float) -> str:
+def clock(t: float) -> str:
     """12.34, or 1:02:03.40 from a minute on."""
     if t < 60:
         return f"{t:8.2f}"
