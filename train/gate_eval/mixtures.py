@@ -169,7 +169,7 @@ def write_mixtures(
         folder = f"{len(done):03d}"
         (out / folder).mkdir(parents=True, exist_ok=True)
         for name, audio in (("mix", mix), ("clean", clean)):
-            soundfile.write(out / folder / f"{name}.flac", audio, rate, subtype="PCM_16")
+            soundfile.write(out / folder / f"{name}.flac", audio, rate, subtype="PCM_24")
         level_db = active_db(mix if quiet else clean, rate)
         done.append(
             Mixture(folder, kind, snr_db, round(level_db, 2), seconds,

@@ -11,15 +11,18 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from realtime.gate.ideal import ACTIVE_DB, HOPS_PER_S, gate_of_levels, hop_levels, runs
+from realtime.gate.ideal import ACTIVE_DB, HOPS_PER_S, gate_of_levels, hop_levels
 
 Array = NDArray[np.float32]
 
 SHORTEST_S, LONGEST_S = 0.3, 3.0
 MARGIN_S = 0.04  # kept around a phrase, so that its own beginning and end are in it
 FADE_S = 0.005
+DIGITAL_DB = 55.0  # so far under the reference there is padding, which says nothing
 QUIET_DB = 25.0  # the quietest twentieth of a usable recording is so far under its reference
 FAINTEST_DB = -60.0  # loudest hop of a usable recording
+SPOKEN = 0.6  # share of a phrase that is no pause
+FAINT_DB = 15.0  # the loudest hop of a phrase is no further under that of its recording
 
 
 def is_clean(clip: Array, rate: int) -> bool:
@@ -28,22 +31,32 @@ def is_clean(clip: Array, rate: int) -> bool:
     if len(levels) < SHORTEST_S * HOPS_PER_S or levels.max() < FAINTEST_DB:
         return False
     reference = np.median(levels[levels > levels.max() - ACTIVE_DB])
-    return bool(np.quantile(levels, 0.05) < reference - QUIET_DB)
+    heard = levels[levels > reference - DIGITAL_DB]
+    return bool(np.quantile(heard, 0.05) < reference - QUIET_DB)
 
 
 def phrases_of(clip: Array, rate: int, rng: np.random.Generator) -> list[Array]:
     """Phrases of a clip, in order: all that sounds, cut into lengths between 0.3 and 3 s.
 
     A length is drawn at random, as many under as over 0.95 s, and the cut moved to the quietest
-    hop near it. A phrase may have short pauses of its own.
+    hop near it. A phrase begins and ends with speech and may have pauses of its own, but is
+    never all pause. Levels are left as they are: a pause must not be made loud.
     """
     levels = hop_levels(clip, rate)
-    openings = runs(gate_of_levels(levels[None])[0])
-    if not openings:
+    gate = gate_of_levels(levels[None])[0]
+    spoken = np.flatnonzero(gate)
+    if not len(spoken):
         return []
-    cuts = _cut(levels, openings[0][0], openings[-1][1], rng)
-    shortest = SHORTEST_S * HOPS_PER_S
-    return [_piece(clip, a, b, rate) for a, b in cuts if b - a >= shortest]
+    found = []
+    for begin, end in _cut(levels, int(spoken[0]), int(spoken[-1]) + 1, rng):
+        inside = begin + np.flatnonzero(gate[begin:end])
+        if not len(inside):
+            continue
+        first, last = int(inside[0]), int(inside[-1]) + 1
+        enough = gate[first:last].mean() >= SPOKEN and last - first >= SHORTEST_S * HOPS_PER_S
+        if enough and levels[first:last].max() > levels.max() - FAINT_DB:
+            found.append(_piece(clip, first, last, rate))
+    return found
 
 
 def _cut(

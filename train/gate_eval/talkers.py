@@ -16,7 +16,7 @@ Array = NDArray[np.float32]
 PEOPLE = (0.6, 0.3, 0.1)  # share of targets with one, two, three people
 WORDS = 0.2  # share of the people who say single words
 PAUSE_S = (0.25, 1.8)
-WORK_DB = -26.0  # of every phrase before it is mixed
+WORK_DB = -26.0  # of every recording before it is mixed
 PERSON_DB, PHRASE_DB = 4.0, 2.0  # people and phrases are so much louder or softer
 FILES = 8  # read of one person at most
 
@@ -41,7 +41,7 @@ class Talkers:
 
     def target(self, samples: int) -> tuple[Array, list[str]]:
         """A target, float32 [samples], with silence between phrases, and who is heard in it."""
-        rng, rate = self._rng, self._rate
+        rng = self._rng
         people = [self._next() for _ in range(1 + int(rng.choice(len(PEOPLE), p=PEOPLE)))]
         out, heard = np.zeros(samples, np.float32), list[str]()
         at = self._pause()
@@ -56,7 +56,7 @@ class Talkers:
                     return out, heard
                 phrase = phrase[: samples - at]
             loud = level_db + rng.uniform(-PHRASE_DB, PHRASE_DB)
-            out[at : at + len(phrase)] = at_level(phrase, loud, rate)
+            out[at : at + len(phrase)] = phrase * np.float32(10.0 ** (loud / 20.0))
             if name not in heard:
                 heard.append(name)
             at += len(phrase) + self._pause()
@@ -90,5 +90,6 @@ class Talkers:
     def _phrases(self, files: list[str]) -> list[Array]:
         order = [files[int(i)] for i in self._rng.permutation(len(files))[:FILES]]
         clips = [clip for clip in map(self._read, order) if is_clean(clip, self._rate)]
-        found = [p for clip in clips for p in phrases_of(clip, self._rate, self._rng)]
+        even = [at_level(clip, 0.0, self._rate) for clip in clips]
+        found = [p for clip in even for p in phrases_of(clip, self._rate, self._rng)]
         return [found[int(i)] for i in self._rng.permutation(len(found))]

@@ -160,11 +160,23 @@ def test_phrases_are_of_the_lengths_asked_and_fade() -> None:
     assert phrases_of(np.zeros(RATE, np.float32), RATE, rng) == []
 
 
+def test_a_pause_is_no_phrase_and_is_not_made_loud() -> None:
+    rng = np.random.default_rng(3)
+    clip = 0.1 * rng.standard_normal(4 * RATE).astype(np.float32)
+    clip[RATE : 3 * RATE] *= 0.02  # 34 dB under what is around it
+    for _ in range(20):
+        for phrase in phrases_of(clip, RATE, rng):
+            assert active_db(phrase, RATE) == pytest.approx(active_db(clip, RATE), abs=1.0)
+            assert np.mean(np.abs(phrase) < 0.01) < 0.5
+
+
 def test_a_noisy_recording_is_no_target() -> None:
     rng = np.random.default_rng(3)
     clip = 0.1 * rng.standard_normal(RATE).astype(np.float32)
     clip[4000:8000] *= 0.001
     assert is_clean(clip, RATE)
+    padded = np.concatenate([clip[:4000], np.zeros(8000, np.float32)])
+    assert not is_clean(padded, RATE)
     clip[4000:8000] *= 200
     assert not is_clean(clip, RATE)
     assert not is_clean(np.zeros(RATE, np.float32), RATE)
