@@ -129,7 +129,7 @@ def learn(argv: Sequence[str]) -> int:
         if e.name != "realtime.commands.learn":
             raise
         raise UsageError("rt-gate learn is not in this version", "see rt-gate --help") from e
-    status: int = command.learn(argv)
+    status: int = command.main(argv)
     return status
 
 

@@ -584,7 +584,7 @@ def test_learn_is_a_command_of_its_own(monkeypatch, capsys):
 
     said = []
     module = types.ModuleType("realtime.commands.learn")
-    module.learn = lambda argv: said.append(list(argv)) or 0
+    module.main = lambda argv: said.append(list(argv)) or 0
     monkeypatch.setitem(sys.modules, "realtime.commands.learn", module)
     assert main(["learn", "--open", "a", "-o", "b"]) == 0
     assert said == [["--open", "a", "-o", "b"]]
