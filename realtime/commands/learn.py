@@ -1,0 +1,312 @@
+"""`rt-gate learn`: make a gate from examples. See `rt-gate learn --help` and docs/learning.md.
+
+Called by `realtime.commands.gate`, whose guard turns errors into exit statuses. The gate is
+written to a temporary file, run once as rt-gate will run it, and only then given its name.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from realtime.commands.common import Interrupts, Parser, _Version, say, start_logging
+from realtime.errors import UsageError
+
+if TYPE_CHECKING:
+    from realtime.card import Card
+    from realtime.learn.examples import Side
+    from realtime.learn.gate_file import GateFile
+    from realtime.learn.head import Head
+    from realtime.learn.hearing import Heard, Progress
+    from realtime.learn.lesson import Learned
+    from realtime.learn.memory import Memory
+    from realtime.outputs.replace import Replacement
+
+log = logging.getLogger("rt.realtime.learn")
+
+DEFAULT = "voice"
+SHOWN = 5  # skipped files that are named
+EXAMPLES = """
+examples:
+  rt-gate learn --open snare/ --closed hats.wav kick.wav -o snare.gate
+  rt-gate --model snare.gate                        live, or: rt-gate --model snare.gate IN OUT
+  rt-gate learn --from snare.gate --closed tom.wav -o better.gate        it opened for a tom
+"""
+
+
+def parser() -> argparse.ArgumentParser:
+    """The options of rt-gate learn."""
+    p = Parser(
+        prog="rt-gate learn",
+        description="Make a gate that opens for your sound, from about a minute of examples.",
+        epilog=EXAMPLES,
+    )
+    files = "DIR_OR_FILE"
+    text = "the sound that shall open the gate, alone or nearly"
+    p.add_argument("--open", nargs="+", metavar=files, default=[], help=text)
+    text = "everything that shall not, without it"
+    p.add_argument("--closed", nargs="+", metavar=files, default=[], help=text)
+    p.add_argument("-o", "--output", metavar="FILE.gate", help="the gate that is made")
+    text = "a learned gate that is shown more of one side, or of both"
+    p.add_argument("--from", dest="base", metavar="FILE.gate", help=text)
+    text = f"gate whose network is used, a shipped name or a file ({DEFAULT})"
+    p.add_argument("--model", metavar="NAME|FILE", help=text)
+    p.add_argument("--name", help="of the gate (that of its file)")
+    p.add_argument("--seed", metavar="N", default="1", help="of all chance (1)")
+    p.add_argument("--json", action="store_true", help="the result as one JSON object")
+    text = "mistakes at every threshold, and a held-back mixture, as a picture"
+    p.add_argument("--plot", metavar="FILE.png", help=text)
+    p.add_argument("-v", "--verbose", action="count", default=0, help="say more; -vv all")
+    p.add_argument("--version", action=_Version, nargs=0, help="show the version")
+    return p
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run rt-gate learn; the exit status."""
+    args = parser().parse_args(argv)
+    start_logging(args.verbose)
+    seed = _agree(args)
+    began = time.monotonic()
+    from realtime.learn.gate_file import read_gate
+    from realtime.library import find_model
+
+    path = Path(args.base) if args.base else find_model(args.model or DEFAULT, "onnx")
+    gate = read_gate(path)
+    _refuse_inputs(args, gate.path)
+    with Interrupts(_nothing), _written(args.output) as output:
+        sides = read_sides(args, gate.card.rate)
+        with _bar() as progress:
+            if args.base:
+                result = _learn_more(args, sides, gate, seed, output, progress)
+            else:
+                result = _learn(args, sides, gate, seed, output, progress)
+        output.commit()
+    result["seconds"] = round(time.monotonic() - began, 1)
+    if args.json:
+        result.pop("table")
+        print(json.dumps(result, ensure_ascii=False))
+    else:
+        _print(result)
+    return 0
+
+
+def read_sides(args: argparse.Namespace, rate: int) -> dict[str, Side]:
+    """Read and check the examples; say what is passed over.
+
+    Raises:
+        AudioError: they are not enough to learn from.
+    """
+    from realtime.learn import demands
+    from realtime.learn.examples import read_side
+
+    least_s = demands.LEAST_MORE_S if args.base else demands.LEAST_S
+    sides = {}
+    for name in ("open", "closed"):
+        if not getattr(args, name):
+            continue
+        side = sides[name] = read_side(name, getattr(args, name), rate)
+        if side.skipped:
+            shown = ", ".join(f"{file} ({reason})" for file, reason in side.skipped[:SHOWN])
+            more = f" and {len(side.skipped) - SHOWN} more" * (len(side.skipped) > SHOWN)
+            count = len(side.skipped) + len(side.clips)
+            say(f"--{name}: {len(side.skipped)} of {count} files passed over: {shown}{more}")
+        mended = sum(c.mended for c in side.clips)
+        if mended:
+            say(f"--{name}: {mended} samples were no numbers and count as 0")
+        demands.demand_enough(side, least_s)
+        said = demands.demand_unclipped(side)
+        if said:
+            say(said)
+    if len(sides) == 2:
+        demands.demand_different(sides["open"], sides["closed"])
+    return sides
+
+
+def _learn(
+    args: argparse.Namespace, sides: dict[str, Side], gate: GateFile, seed: int,
+    output: Replacement, progress: Progress,
+) -> dict[str, Any]:  # fmt: skip
+    from realtime.learn import report
+    from realtime.learn.lesson import learn
+
+    learned = learn(sides["open"], sides["closed"], gate, seed, progress)
+    data = report.sides_of(sides, learned.held)
+    recipe = _recipe(gate.card.name, data, seed)
+    measured = report.measured_of(learned.comparisons)
+    card = report.card_of(gate.card, _name(args), learned.hysteresis, recipe, measured)
+    _write(output, gate, learned.head, card, learned.memory, learned.heard)
+    if args.plot:
+        _plot(args.plot, learned, card)
+    result = {"gate": args.output, "name": card.name, "from": gate.card.name, **data}
+    result |= report.summary(learned, args.output)
+    result["table"] = report.table(learned)
+    return result
+
+
+def _learn_more(
+    args: argparse.Namespace, sides: dict[str, Side], gate: GateFile, seed: int,
+    output: Replacement, progress: Progress,
+) -> dict[str, Any]:  # fmt: skip
+    from realtime.learn import report
+    from realtime.learn.more import learn_more
+
+    more = learn_more(sides, gate, seed, progress)
+    data = report.sides_of(sides, more.held)
+    recipe = _recipe(gate.card.name, data, seed) | {"before": gate.card.recipe}
+    measured = report.measured_more(more)
+    hysteresis = gate.card.decision.hysteresis
+    card = report.card_of(gate.card, _name(args), hysteresis, recipe, measured)
+    _write(output, gate, more.head, card, more.memory, more.heard)
+    if more.worse:
+        say(f"warning: {report.advise_more(more)}")
+    result = {"gate": args.output, "name": card.name, "from": gate.card.name, **data}
+    result |= report.summary_more(more)
+    result["table"] = report.table_more(more)
+    return result
+
+
+def _write(
+    output: Replacement, gate: GateFile, head: Head, card: Card, memory: Memory, heard: Heard
+) -> None:
+    """Write the gate where it has no name yet, and run it once."""
+    from realtime.learn.gate_file import check_gate, write_gate
+    from realtime.outputs.replace import fault
+
+    try:
+        output.temporary.write_bytes(write_gate(gate, head, card, memory))
+    except OSError as e:
+        raise fault(output.path, e) from e
+    check_gate(output.temporary, head, gate.backbone, heard.mixtures[-1].audio)
+
+
+def _agree(args: argparse.Namespace) -> int:
+    """Refuse options that are missing or contradict each other; the seed."""
+    if not args.output:
+        raise UsageError("-o is missing", "name the gate to make: -o my.gate")
+    if args.base and args.model:
+        raise UsageError("--from and --model are both given", "--from brings its own network")
+    if args.base and args.plot:
+        raise UsageError("--plot draws a gate that is learned anew", "leave out --from")
+    if args.base and not (args.open or args.closed):
+        raise UsageError("--from learns more, and no examples are given", "give --closed FILES")
+    for name in () if args.base else ("open", "closed"):
+        if not getattr(args, name):
+            raise UsageError(
+                f"--{name} is missing", "a gate learns from both sides: --open and --closed"
+            )
+    try:
+        seed = int(args.seed)
+        if seed < 0:
+            raise ValueError
+    except ValueError as e:
+        raise UsageError(f"--seed is {args.seed}", "give a whole number from 0 on") from e
+    return seed
+
+
+def _refuse_inputs(args: argparse.Namespace, model: Path) -> None:
+    """Refuse an output that is an input.
+
+    Raises:
+        UsageError: so.
+    """
+    from realtime.learn.examples import list_files
+
+    inputs = {model.resolve()}
+    for name in ("open", "closed"):
+        inputs |= {path.resolve() for path in list_files(name, getattr(args, name))}
+    for option, path in (("-o", args.output), ("--plot", args.plot)):
+        if path and Path(path).resolve() in inputs:
+            raise UsageError(f"{option} {path} is an input, too", "choose another name")
+    if args.plot and Path(args.plot).resolve() == Path(args.output).resolve():
+        raise UsageError("-o and --plot name the same file", "choose another name for one")
+
+
+@contextmanager
+def _written(path: str) -> Iterator[Replacement]:
+    """A file that takes its name only if all goes well."""
+    from realtime.outputs.replace import Replacement
+
+    output = Replacement(path)
+    try:
+        yield output
+    except BaseException:
+        output.discard()
+        raise
+
+
+@contextmanager
+def _bar() -> Iterator[Progress]:
+    """A progress bar on stderr, for as long as it takes."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bar
+
+    class Shown:
+        """`Progress` on a terminal."""
+
+        def begin(self, stage: str, steps: int) -> None:
+            log.info("%s, %d steps", stage, steps)
+            bar.reset(task, total=steps, description=stage)
+
+        def step(self) -> None:
+            bar.advance(task)
+
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description:<22}"), BarColumn(), MofNCompleteColumn())
+    bar = Bar(*columns, TimeRemainingColumn(), console=console, transient=True,
+              disable=not console.is_terminal)  # fmt: skip
+    with bar:
+        task = bar.add_task("reading")
+        yield Shown()
+
+
+def _plot(path: str, learned: Learned, card: Card) -> None:
+    from realtime.learn.plot import draw_lesson
+
+    draw_lesson(path, learned, card)
+
+
+def _recipe(base: str, sides: dict[str, Any], seed: int) -> dict[str, Any]:
+    """For the card; no names of files, which may be nobody's business."""
+    counts = {
+        side: {k: v for k, v in facts.items() if k in ("files", "seconds", "sound_s")}
+        for side, facts in sides.items()
+    }
+    return {"from": base, "seed": seed, **counts}
+
+
+def _name(args: argparse.Namespace) -> str:
+    return args.name or Path(args.output).stem or "gate"
+
+
+def _print(result: dict[str, Any]) -> None:
+    """The result for people."""
+    for side in ("open", "closed"):
+        if side in result:
+            f = result[side]
+            plural = "" if f["files"] == 1 else "s"
+            how = "whole files" if f["held_back_by"] == "files" else "the end of each file"
+            print(
+                f"{side + ':':<8}{f['files']} file{plural}, {f['seconds']:.0f} s, "
+                f"{f['sound_s']:.0f} s of it sound; held back: {how}"
+            )
+    print()
+    rows = result["table"]
+    full = [row for row in rows if len(row) > 1]
+    widths = [max(len(row[i]) for row in full) for i in range(len(full[0]))]
+    for row in rows:
+        first, *rest = row
+        cells = [f"{cell:>{w}}" for cell, w in zip(rest, widths[1:], strict=False)]
+        print("  ".join([f"{first:<{widths[0]}}" if rest else first, *cells]).rstrip())
+    print(f"\n{result['advice']}")
+    say(f"{result['gate']} made in {result['seconds']:.0f} s")
+
+
+def _nothing() -> None:
+    """Ctrl-C ends a lesson at once: there is nothing to bring to an end first."""
