@@ -1,6 +1,6 @@
 # Every target is a line or two that works without make. Nothing here needs root.
 #
-#   make demo    a fresh machine names the bundled sound: a table here, a picture in build/demo.png
+#   make demo    a fresh machine names and gates the bundled sound: a table here, pictures in build/
 #   make setup   the same environment (.venv: the edge runtime, no torch), and no more
 #   make test    all that needs no special hardware, in .venv-test (torch, about 5 GB)
 #   make lint    ruff, mypy, import-linter
@@ -32,7 +32,9 @@ setup: $(EDGE)/.installed
 demo: $(EDGE)/.installed
 	@mkdir -p build
 	@$(EDGE)/bin/rt-tag realtime/sounds/demo.flac --table --plot build/demo.png
-	@echo "The picture: build/demo.png    Your own sound: $(EDGE)/bin/rt-tag FILE, or no FILE for the microphone"
+	@$(EDGE)/bin/rt-gate realtime/sounds/demo.flac build/gated.flac --plot build/gate.png
+	@echo "Pictures: build/demo.png build/gate.png    Without what is no voice: build/gated.flac"
+	@echo "Your own sound: $(EDGE)/bin/rt-tag FILE or $(EDGE)/bin/rt-gate IN OUT; without files, live"
 
 test: $(FULL)/.installed
 	OMP_NUM_THREADS=1 $(FULL)/bin/python -m pytest -n 2 --dist loadgroup -m "$(MARKS)" $(ARGS)

@@ -1,7 +1,7 @@
 """Write the parts of the documents that are made: tables of fields, and what the demo shows.
 
     python tests/docs/make_reference.py              tables in docs/card.md and docs/recipes.md
-    python tests/docs/make_reference.py --capture    also the README's captures, docs/demo.png
+    python tests/docs/make_reference.py --capture    also the README's captures and pictures
 
 The tables come from the classes' sources: names, types and defaults from the fields, texts
 from the docstrings. Nothing is imported for them, so they need no torch. A made part stands
@@ -21,7 +21,10 @@ from typing import NamedTuple
 
 PROJECT = Path(__file__).resolve().parents[2]
 DEMO = "realtime/sounds/demo.flac"
-PICTURE = "docs/demo.png"
+PICTURES = {  # of README.md: the command, without the picture's name
+    "docs/demo.png": f"rt-tag {DEMO} --plot",
+    "docs/gate-demo.png": f"rt-gate {DEMO} gated.flac --plot",
+}
 COLOURS = 128  # of the committed picture, which is to stay small
 
 TABLES = {  # document: the classes it lists
@@ -238,9 +241,10 @@ def capture() -> None:
         block = f"```console\n$ {command}\n{heard(command + more)}\n```"
         text = replaced(text, name, block)
     with tempfile.TemporaryDirectory() as folder:
-        picture = Path(folder) / "demo.png"
-        heard(f"rt-tag {DEMO} --plot {picture}")
-        shrink(picture, PROJECT / PICTURE)
+        picture = Path(folder) / "made.png"
+        for name, command in PICTURES.items():
+            heard(f"{command} {picture}".replace("gated.flac", f"{folder}/gated.flac"))
+            shrink(picture, PROJECT / name)
     readme.write_text(text, "utf-8")
 
 

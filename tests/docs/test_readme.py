@@ -4,9 +4,10 @@ Commands stand in fences of the kind `console`, after `$ `; lines after `> ` con
 second word on the fence says how its commands are tested:
 
     console          run as it is, beside what it needs; status 0, and something comes out
-    console live     a microphone: the same command runs on the bundled recording in its place,
-                     and with --device, which clashes with a recording, up to --print-config,
-                     that is, until the device would be opened
+    console live     a microphone: the same command runs on the bundled recording in its place
+                     (and rt-gate into a file), and with --device or --virtual-mic, which clash
+                     with a recording, up to --print-config, that is, until the device would be
+                     opened
     console check    takes hours or data that is not here: options are parsed by the command's
                      own parser, recipes are read
     console make     `make -n`: the target exists; what it runs is run by other tests
@@ -51,10 +52,10 @@ STANDINS = {
 }
 LIVE = """#!/bin/sh
 for a in "$@"; do case $a in
-  --device|--device=*) exec REAL "$@" --print-config ;;
+  --device|--device=*|--virtual-mic) exec REAL "$@" --print-config ;;
   --list-*) exec REAL "$@" ;;
 esac; done
-exec REAL "$@" realtime/sounds/demo.flac
+exec REAL "$@" realtime/sounds/demo.flac OUT
 """
 
 
@@ -111,9 +112,10 @@ def place(tmp_path_factory: pytest.TempPathFactory, kit: Any) -> Path:
     for name, script in STANDINS.items():
         tool(tools / name, f"#!/bin/sh\n{script}\n")
     (tools / "live").mkdir()
-    real = shutil.which("rt-tag", path=str(Path(sys.executable).parent))
-    assert real, "rt-tag is not installed beside this Python"
-    tool(tools / "live/rt-tag", LIVE.replace("REAL", real))
+    for name, out in (("rt-tag", ""), ("rt-gate", "gated.flac")):
+        real = shutil.which(name, path=str(Path(sys.executable).parent))
+        assert real, f"{name} is not installed beside this Python"
+        tool(tools / "live" / name, LIVE.replace("REAL", real).replace("OUT", out))
     return folder
 
 
@@ -268,9 +270,12 @@ def test_long_command_parses(command: Command, monkeypatch: pytest.MonkeyPatch) 
         getattr(module, main).__wrapped__(args)
     assert parsed
     if name == "rt-train" and args[0] != "manifest":
-        from train.recipe import read_recipe
+        from train.gate.recipe import GateRecipe
+        from train.recipe import Recipe, convert_recipe, read_tables
 
-        assert read_recipe(PROJECT / args[0], tuple(parsed[0].set)).fit.steps
+        tables = read_tables(PROJECT / args[0], tuple(parsed[0].set))
+        kind = GateRecipe if tables.get("task") == "gate" else Recipe
+        assert convert_recipe(tables, kind, PROJECT / args[0]).fit.steps
 
 
 @of_kind("make")
@@ -293,11 +298,14 @@ def test_make_target(command: Command) -> None:
 
 def test_what_make_demo_runs(place: Path) -> None:
     recipe = (PROJECT / "Makefile").read_text().split("\ndemo:", 1)[1].split("\n\n", 1)[0]
-    (line,) = (x for x in recipe.splitlines() if "rt-tag realtime" in x)
-    text = line.strip().removeprefix("@").replace("$(EDGE)/bin/", "")
+    lines = [x.strip().removeprefix("@") for x in recipe.splitlines() if "bin/rt-" in x]
+    tag, gate = (x.replace("$(EDGE)/bin/", "") for x in lines if "echo" not in x)
     (place / "build").mkdir(exist_ok=True)
-    assert "label" in run(text, place)
+    assert "label" in run(tag, place)
     assert (place / "build/demo.png").stat().st_size > 10_000
+    run(f"{gate} && echo done", place)
+    assert (place / "build/gate.png").stat().st_size > 10_000
+    assert (place / "build/gated.flac").stat().st_size > 10_000
 
 
 @of_kind("install")
@@ -356,8 +364,9 @@ def test_the_lines_in_the_readme_are_what_comes_out(place: Path) -> None:
         assert (was["event"], was["label"]) == (now["event"], now["label"])
 
 
-def test_the_picture() -> None:
-    picture = PROJECT / "docs/demo.png"
+@pytest.mark.parametrize("name", ["demo.png", "gate-demo.png"])
+def test_the_picture(name: str) -> None:
+    picture = PROJECT / "docs" / name
     assert picture.exists(), "run: python tests/docs/make_reference.py --capture"
     assert picture.read_bytes().startswith(b"\x89PNG")
     assert 10_000 < picture.stat().st_size < MOST_BYTES
