@@ -71,7 +71,6 @@ def page(kept: dict[str, Any]) -> str:
     ours = [s for s in told if s["model"] == told[0]["model"]]
     text = PAGE.read_text("utf-8")
     parts = {
-        "data": data(kept),
         "main": report.main_table(told),
         "heard": report.heard_table(told),
         "snr": report.group_table(told, "by_snr"),
@@ -79,8 +78,9 @@ def page(kept: dict[str, Any]) -> str:
         "causal": report.interval_table(ours[0]),
         "ahead": report.interval_table(ours[1]),
     }
-    for name, body in parts.items():
-        text = replaced(text, name, body)
+    text = replaced(text, "data", data(kept))
+    for name, table in parts.items():
+        text = replaced(text, name, report.markdown(table))
     return text
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 from rich.console import Console
-from rich.markdown import Markdown
+from rich.table import Table
 
 from realtime.commands.common import say
 from realtime.errors import UsageError
@@ -119,8 +119,18 @@ def _print(told: list[dict[str, Any]], found: list[Result]) -> None:
         f"(seed {row.seed}), {ours['minutes']:.1f} minutes, {ours['phrases']} phrases; "
         f"look-ahead {ours['lookahead_ms']:g} ms, threshold {ours['threshold']:g}"
     )
-    for table in (
-        report.main_table(told), report.heard_table(told), report.interval_table(ours),
+    tables = [
+        report.main_table(told), report.heard_table(told),
         report.group_table(told, "by_snr"), report.group_table(told, "by_kind"),
-    ):  # fmt: skip
-        console.print(Markdown(table))
+    ]  # fmt: skip
+    for rows in tables:  # a column for each contestant: there are more figures
+        console.print(_shown([list(row) for row in zip(*rows, strict=True)]))
+    if len(told) == 1:
+        console.print(_shown(report.interval_table(ours)))
+
+
+def _shown(rows: report.Table) -> Table:
+    table = Table(*rows[0])
+    for cells in rows[1:]:
+        table.add_row(*cells)
+    return table

@@ -13,6 +13,7 @@ from train.gate_eval.contest import Result
 from train.gate_eval.metrics import Judged
 
 Cell = Callable[[dict[str, Any]], str]
+Table = list[list[str]]  # the header, then a row for each contestant; names come first
 
 NONE = ""  # a figure that a contestant does not have
 
@@ -72,7 +73,7 @@ def _snr(snr_db: float) -> str:
 # Tables: a row a contestant, causal and with look-ahead in one cell as in "0.963 / 0.967".
 
 
-def main_table(summaries: Sequence[dict[str, Any]]) -> str:
+def main_table(summaries: Sequence[dict[str, Any]]) -> Table:
     """Detection and what it costs."""
     return _table(
         summaries,
@@ -96,7 +97,7 @@ def main_table(summaries: Sequence[dict[str, Any]]) -> str:
     )
 
 
-def heard_table(summaries: Sequence[dict[str, Any]]) -> str:
+def heard_table(summaries: Sequence[dict[str, Any]]) -> Table:
     """What a listener notices, at the threshold."""
     return _table(
         [s for s in summaries if s["threshold"] is not None],
@@ -117,13 +118,13 @@ def heard_table(summaries: Sequence[dict[str, Any]]) -> str:
     )
 
 
-def group_table(summaries: Sequence[dict[str, Any]], by: str) -> str:
+def group_table(summaries: Sequence[dict[str, Any]], by: str) -> Table:
     """Balanced accuracy of every contestant in each group of mixtures."""
     names = list(summaries[0][by])
     return _table(summaries, {name: _by(by, name) for name in names})
 
 
-def interval_table(one: dict[str, Any]) -> str:
+def interval_table(one: dict[str, Any]) -> Table:
     """A contestant's figures with their intervals."""
     spans = one["intervals_95"]
     rows = [
@@ -137,22 +138,29 @@ def interval_table(one: dict[str, Any]) -> str:
         ("target lost %", one["target_lost_pct"], spans["target_lost_pct"], 1, 1),
         ("SI-SDR gain dB", one["si_sdr_gain_db"], spans["si_sdr_gain_db"], 1, 1),
     ]  # fmt: skip
-    lines = ["| figure | value | 95 % of draws |", "| --- | --- | --- |"]
+    table = [["figure", "value", "95 % of draws"]]
     for name, value, (low, high), factor, digits in rows:
         cells = [_number(x, digits, factor) for x in (value, low, high)]
-        lines.append(f"| {name} | {cells[0]} | {cells[1]} to {cells[2]} |")
-    return "\n".join(lines)
+        table.append([name, cells[0], f"{cells[1]} to {cells[2]}"])
+    return table
 
 
-def _table(summaries: Sequence[dict[str, Any]], columns: dict[str, Cell]) -> str:
-    lines = [f"| | {' | '.join(columns)} |", "| --- " * (len(columns) + 1) + "|"]
+def markdown(table: Table) -> str:
+    """A table as a document has it."""
+    lines = [f"| {' | '.join(row)} |" for row in table]
+    lines[0] = lines[0].replace("|  |", "| |")
+    return "\n".join([lines[0], "| --- " * len(table[0]) + "|", *lines[1:]])
+
+
+def _table(summaries: Sequence[dict[str, Any]], columns: dict[str, Cell]) -> Table:
+    table = [["", *columns]]
     for name in dict.fromkeys(s["model"] for s in summaries):
         mine = sorted(
             (s for s in summaries if s["model"] == name), key=lambda s: s["lookahead_ms"]
         )
         cells = [_joined([cell(s) for s in mine]) for cell in columns.values()]
-        lines.append(f"| {name} | {' | '.join(cells)} |")
-    return "\n".join(lines)
+        table.append([name, *cells])
+    return table
 
 
 def _joined(cells: Sequence[str]) -> str:
