@@ -29,6 +29,8 @@ class SoundDevice(msgspec.Struct, frozen=True):
         rate: its own rate in Hz.
         default_in: whether it is used when no input is named.
         default_out: likewise for outputs.
+        api_in: whether it is the default input of its host API.
+        api_out: likewise for outputs.
     """
 
     index: int
@@ -39,39 +41,59 @@ class SoundDevice(msgspec.Struct, frozen=True):
     rate: int
     default_in: bool
     default_out: bool
+    api_in: bool
+    api_out: bool
 
     def label(self) -> str:
         """How it is named in messages."""
         return f"{self.index} {self.name} ({self.api})"
 
 
-def pick_input(devices: Sequence[SoundDevice], wanted: str | int | None) -> SoundDevice:
-    """The device to hear, as `pick` finds it.
+def pick_pair(
+    devices: Sequence[SoundDevice],
+    source: str | int | None,
+    sink: str | int | Sequence[str] | None,
+) -> tuple[SoundDevice, SoundDevice]:
+    """The devices to hear and to play to.
+
+    Where only one is named, the other is the default of the same host API: who hears through
+    JACK plays through JACK.
+
+    Args:
+        devices: those there are.
+        source: what is to be heard: as `pick` takes it.
+        sink: likewise, or names, of which the first that there is is meant.
 
     Raises:
         DeviceNotFound: none, or several; the message names the near ones.
     """
+    able = [d for d in devices if d.outputs]
+    if not able:
+        raise DeviceNotFound("no sound device to play to", "plug one in, or name a file")
+    if source is None and isinstance(sink, (str, int)):
+        plays = _pick_output(able, sink)
+        beside = [d for d in devices if d.api_in and d.api == plays.api and d.inputs]
+        return (beside or [_pick_input(devices, None)])[0], plays
+    hears = _pick_input(devices, source)
+    if sink is None:
+        beside = [d for d in able if d.api_out and d.api == hears.api]
+        own = next((d for d in able if d.default_out), able[0])
+        return hears, beside[0] if beside and source is not None else own
+    return hears, _pick_output(able, sink)
+
+
+def _pick_input(devices: Sequence[SoundDevice], wanted: str | int | None) -> SoundDevice:
     found = pick([_as_input(d) for d in devices if d.inputs], wanted)
     return next(d for d in devices if d.index == found.index)
 
 
-def pick_output(
-    devices: Sequence[SoundDevice], wanted: str | int | Sequence[str] | None
-) -> SoundDevice:
-    """The device to play to, likewise; of several names, the first that there is.
-
-    Raises:
-        DeviceNotFound: none, or several.
-    """
-    able = [d for d in devices if d.outputs]
-    if not able:
-        raise DeviceNotFound("no sound device to play to", "plug one in, or name a file")
-    if wanted is not None and not isinstance(wanted, (str, int)):
-        there = {d.name: d for d in reversed(able)}
-        return next((there[n] for n in wanted if n in there), None) or _refuse(wanted)
-    if isinstance(wanted, int) or (wanted or "").strip().isdecimal():
+def _pick_output(able: Sequence[SoundDevice], wanted: str | int | Sequence[str]) -> SoundDevice:
+    if not isinstance(wanted, (str, int)):
+        named = {d.name: d for d in reversed(able)}
+        return next((named[n] for n in wanted if n in named), None) or _refuse(wanted)
+    if isinstance(wanted, int) or wanted.strip().isdecimal():
         for d in able:
-            if d.index == int(wanted or 0):
+            if d.index == int(wanted):
                 return d
         indices = ", ".join(str(d.index) for d in able)
         raise DeviceNotFound(f"no device to play to has index {wanted}", f"there are {indices}")

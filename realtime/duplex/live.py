@@ -26,7 +26,7 @@ import msgspec
 
 from realtime.duplex import BLOCK
 from realtime.duplex import layout as at
-from realtime.duplex.devices import again, pick_input, pick_output, share_clock
+from realtime.duplex.devices import again, pick_pair, share_clock
 from realtime.duplex.events import Ended, LiveEvent, Overload, Started
 from realtime.duplex.layout import Memory
 from realtime.duplex.notes import Notes
@@ -252,9 +252,7 @@ class LiveGate:
         """Open the devices that a person means."""
         for left in reversed(range(OPEN_TRIES)):
             self._process = SoundProcess(self._memory, self._wake, self._stop_out)
-            devices = self._process.devices
-            self._source = pick_input(devices, self._wanted[0])
-            self._sink = pick_output(devices, self._wanted[1])
+            self._source, self._sink = pick_pair(self._process.devices, *self._wanted)
             try:
                 opened = self._open(self._rates(), self._widths(), exactly=False)
             except StreamLost:

@@ -124,6 +124,8 @@ def devices(sounddevice: Any) -> list[dict[str, Any]]:
             "rate": round(d["default_samplerate"]),
             "default_in": index == default_in,
             "default_out": index == default_out,
+            "api_in": index == apis[d["hostapi"]]["default_input_device"],
+            "api_out": index == apis[d["hostapi"]]["default_output_device"],
         }
         for index, d in enumerate(sounddevice.query_devices())
     ]

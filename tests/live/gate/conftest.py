@@ -16,10 +16,14 @@ import sysconfig
 import threading
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
+import msgspec
 import numpy as np
 import pytest
 import soundfile
+
+from realtime.duplex.live import LiveGate
 
 RATE = 48_000
 LOOP = Path(__file__).parent / "loop.py"
@@ -155,6 +159,18 @@ class Bench:
         (gate.client,) = wait_for(lambda: set(self.jack.clients()) - before, "its ports")
         return gate
 
+    def live(self, *args, **kwargs):
+        """Start a `LiveGate` in this process."""
+        events = []
+        before = set(self.jack.clients())
+        gate = LiveGate(*args, device="system", on_event=events.append, **kwargs)
+        self.stack.callback(gate.stop)
+        started = gate.start()
+        (client,) = wait_for(lambda: set(self.jack.clients()) - before, "its ports")
+        return SimpleNamespace(
+            live=gate, events=events, client=client, started=msgspec.to_builtins(started)
+        )
+
     def pass_through(self, gate, sound, meanwhile=None):
         """Play to a gate; what was heard directly, and from the gate: float32 [n, outputs]."""
         outputs = gate.started["output_channels"]
@@ -230,11 +246,12 @@ def bench(no_card, rt_gate):
 
 @pytest.fixture(scope="session")
 def sounds():
-    """`noise` and `delay_of`, for tests that cannot import from here."""
+    """Functions of this file, for tests, which cannot import from here."""
 
     class Sounds:
         rate = RATE
 
+    Sounds.wait_for = staticmethod(wait_for)
     Sounds.noise = staticmethod(noise)
     Sounds.delay_of = staticmethod(delay_of)
     return Sounds
