@@ -1,4 +1,4 @@
-"""A gate of random weights through every route: the real runner agrees, the head stays float."""
+"""A gate of random weights through every route: the real runner agrees, its head is float."""
 
 from __future__ import annotations
 
@@ -23,8 +23,13 @@ torch.set_num_threads(1)  # two wait for each other on a busy machine
 
 SPEC = FeatureSpec(kind="mel", rate=16_000, mels=20, log_floor=1e-8, mean=-6.0, std=5.0)
 SHAPE = {
-    "network": "gate", "mels": 20, "channels": [12, 16], "units": [16, 20], "head": 12, "kinds": 3
-}  # fmt: skip
+    "network": "gate",
+    "mels": 20,
+    "channels": [12, 16],
+    "units": [16, 20],
+    "head": 12,
+    "kinds": 3,
+}
 
 
 @pytest.fixture(scope="module")
