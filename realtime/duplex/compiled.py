@@ -13,6 +13,7 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import inspect
+import time
 from collections.abc import Callable
 from functools import cache, lru_cache
 from typing import Any
@@ -24,6 +25,7 @@ from realtime.duplex import layout as at
 
 MODULES = (at, ramping, kernels, joint)
 LOST_INPUT = 1 | 2  # PortAudio's flags: underflow and overflow of the input,
+MONOTONIC = time.CLOCK_MONOTONIC
 LOST_OUTPUT = 4  # underflow of the output
 
 
@@ -58,27 +60,18 @@ def callback(name: str) -> int:
     return int(built.address or 0)
 
 
-@lru_cache(maxsize=1)
-def arithmetic() -> tuple[Callable[..., None], ...]:
-    """`kernels.play`, `joint.take` and `joint.pull`, to be called from Python by tests."""
-    import numba
-
-    _register()
-    compiled = numba.njit(error_model="numpy")
-    return compiled(kernels.play), compiled(joint.take), compiled(joint.pull)
-
-
 _kept: list[Any] = []  # the code is there for as long as these are
 # numba's, for the callbacks. Not variables of theirs: those are a part of the key in the cache,
 # and these look different in every run.
 carray: Any = None
 write: Any = None
+clock_gettime: Any = None
 
 
 @lru_cache(maxsize=1)
 def _register() -> None:
     """Let compiled code call what is written in the modules of the sound path."""
-    global carray, write
+    global carray, clock_gettime, write
     import numba
     from numba import types
     from numba.extending import intrinsic, overload, register_jitable
@@ -87,6 +80,8 @@ def _register() -> None:
     # eventfd's write never waits: its counter only grows
     kind: Any = types.intp
     write = types.ExternalFunction("write", kind(types.int32, types.voidptr, types.uintp))
+    instant = types.int32(types.int32, types.voidptr)
+    clock_gettime = types.ExternalFunction("clock_gettime", instant)
     for module in MODULES[1:]:
         for name, function in inspect.getmembers(module, inspect.isfunction):
             if function.__module__ == module.__name__ and name != "make_table":
@@ -132,7 +127,10 @@ def _functions(digest: int) -> dict[str, Callable[..., int]]:
         words = carray(memory, (block,))
         ints = words.view(np.int64)
         inputs = carray(x, (int(frames) * ints[at.CHANNELS],))
-        joint.take(ints, words, words.view(np.float32), inputs)
+        if not ints[at.STILL]:
+            clock_gettime(MONOTONIC, ints[at.NOW :].ctypes)
+        now = ints[at.NOW] + 1e-9 * ints[at.NOW + 1]
+        joint.take(ints, words, words.view(np.float32), inputs, now)
         if kernels.due(ints):
             write(ints[at.WAKE], ints[at.ONE :].ctypes, 8)
         ints[at.OVERFLOWS] += 1 if status & LOST_INPUT else 0
@@ -142,7 +140,10 @@ def _functions(digest: int) -> dict[str, Callable[..., int]]:
         words = carray(memory, (block,))
         ints = words.view(np.int64)
         outputs = carray(y, (int(frames) * ints[at.OUTPUTS],))
-        joint.pull(ints, words, words.view(np.float32), outputs)
+        if not ints[at.STILL]:
+            clock_gettime(MONOTONIC, ints[at.NOW + 2 :].ctypes)
+        now = ints[at.NOW + 2] + 1e-9 * ints[at.NOW + 3]
+        joint.pull(ints, words, words.view(np.float32), outputs, now)
         ints[at.UNDERFLOWS] += 1 if status & LOST_OUTPUT else 0
         return 0
 

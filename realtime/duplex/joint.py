@@ -8,17 +8,18 @@ Kaiser window, tabulated at 512 phases with straight lines between them, cut off
 lower rate (J. O. Smith, "Digital Audio Resampling Home Page", 2002). Two rates are a ratio, two
 clocks are one that is slightly off.
 
-**The clocks.** What counts is the reserve: the samples left after a pull. Its least value in a
-second says how much of the delay is needed and how much only waits. Once a second the speed is
-corrected so that this value comes to `RESERVE`; what of the correction stays is the difference
-of the clocks. It is at most `FASTEST`, a thirtieth of a semitone; crystals differ by a tenth
-of that.
+**The clocks.** What counts is the reserve: the samples left after a pull. It dips whenever the
+input's next block is still to come, so its mean is measured as if sound came in continuously:
+by the time since the last block. Once a second the speed is corrected so that the mean comes to
+MARGIN and the deepest dip that was seen; what of the correction stays is the difference of the
+clocks. It is at most `FASTEST`, a thirtieth of a semitone; crystals differ by a tenth of that.
+Every minute that dip and the deepest one of the minute are averaged: so the delay finds what
+the drivers need, and returns to it after a disturbance.
 
 **When that does not do** (a driver that stalls, a busy processor): with too little the output
 fades out, waits for the reserve and fades in. With `MOST_S` too much it goes where it should
-be, with a cross-fade over the pull. Both are counted as slips. One for want of sound raises the
-reserve by a half, since this computer needs more; every second without lowers it by a
-hundredth, so that the delay returns to what it was.
+be, with a cross-fade over the pull. Both are counted as slips, but for those of the first
+second, in which drivers fill their buffers.
 """
 
 from __future__ import annotations
@@ -34,13 +35,18 @@ from realtime.duplex import layout as at
 
 FASTEST = 0.002
 MOST_S = 0.1
-LONGEST_S = 0.15  # the reserve grows no longer
+DEEPEST_S = 0.15  # a dip counts for no more
+PAUSE_S = 0.1  # time that passed since the last block counts for no more
+PULL = 0.1  # of a second's excess is taken back in the next,
+LEARN = 0.005  # and so much counts as the clocks' difference
+MINUTE = 60  # seconds
 FADE_S = 0.005
 SOFTEST = 1e-9  # of a fade-out; then it is silence
+UNSEEN = 1e18
 POINTS = 24  # of the sinc on either side, where the input's rate is not the higher one
 
 
-def take(ints: Any, words: Any, singles: Any, x: Any) -> None:
+def take(ints: Any, words: Any, singles: Any, x: Any, now: float) -> None:
     """The input's callback: gate a block and put it into the joint.
 
     Args:
@@ -48,6 +54,7 @@ def take(ints: Any, words: Any, singles: Any, x: Any) -> None:
         words: as float64,
         singles: and as float32.
         x: the input, float32 [samples * channels].
+        now: seconds of any clock that both callbacks read.
     """
     frames = x.shape[0] // ints[at.CHANNELS]
     kernels.settle(ints, words)
@@ -57,6 +64,7 @@ def take(ints: Any, words: Any, singles: Any, x: Any) -> None:
         kernels.gate_chunk(ints, words, singles, x, begin, n)
         kernels.spread(ints, singles, singles, at.PASSING, n)
         append(ints, singles, n)
+        words[at.PUSHED_AT] = now
         at.fence()
         ints[at.PUSHED] += n
         begin += n
@@ -75,7 +83,7 @@ def append(ints: Any, singles: Any, n: int) -> None:
             place = 0
 
 
-def pull(ints: Any, words: Any, singles: Any, y: Any) -> None:
+def pull(ints: Any, words: Any, singles: Any, y: Any, now: float) -> None:
     """The output's callback: take sound out of the joint.
 
     Args:
@@ -83,40 +91,49 @@ def pull(ints: Any, words: Any, singles: Any, y: Any) -> None:
         words: as float64,
         singles: and as float32.
         y: the output at its own rate, float32 [samples * outputs], filled.
+        now: as in `take`.
     """
     n = y.shape[0] // ints[at.OUTPUTS]
     ints[at.PULLS] += 1
     pushed = ints[at.PUSHED]
     at.fence()
+    since = min(max(0.0, now - words[at.PUSHED_AT]), PAUSE_S) * ints[at.RATE]
     speed = words[at.RATIO] * (1.0 + words[at.SPEED])
     ahead = n * speed + ints[at.TAPS] // 2 + 1  # samples from the place that this pull needs
-    words[at.RESERVE] = max(words[at.RESERVE], words[at.MARGIN])
+    words[at.DIP] = max(words[at.DIP], float(ints[at.LONGEST]))
+    kept = words[at.MARGIN] + words[at.DIP]
     if not ints[at.FLOWING]:
-        if pushed < ahead + words[at.RESERVE]:
+        new = pushed + min(since, words[at.DIP]) - ahead - kept
+        if new < words[at.PLACE]:
             fade_out(ints, words, y, n)
             return
         words[at.FADE] = 0.0
-        words[at.DELAY] = ahead + words[at.RESERVE]
+        words[at.DELAY] = ahead + kept
         ints[at.FLOWING] = 1
-        _go_to(ints, words, pushed - ahead - words[at.RESERVE])
+        _go_to(ints, words, new)
     reserve = pushed - words[at.PLACE] - ahead
     if reserve < 0.0:
         ints[at.FLOWING] = 0
-        ints[at.SLIPS] += 1
-        words[at.RESERVE] = min(LONGEST_S * ints[at.RATE], 1.5 * words[at.RESERVE])
+        _slip(ints, pushed)
+        deeper = max(1.5 * words[at.DIP], words[at.DIP] - 1.5 * reserve)
+        words[at.DIP] = min(DEEPEST_S * ints[at.RATE], deeper)
         fade_out(ints, words, y, n)
         return
-    blend = reserve > words[at.RESERVE] + MOST_S * ints[at.RATE]
+    blend = reserve > kept + MOST_S * ints[at.RATE]
     resample(ints, words, singles, y, speed, False)
     if blend:
-        ints[at.SLIPS] += 1
-        _go_to(ints, words, pushed - ahead - words[at.RESERVE])
+        _slip(ints, pushed)
+        _go_to(ints, words, pushed - ahead - kept)
         resample(ints, words, singles, y, speed, True)
-        reserve = words[at.RESERVE]
+        reserve = kept
     fade_in(ints, words, y, n)
-    words[at.DELAY] += 0.02 * (pushed - words[at.PLACE] - words[at.DELAY])
+    words[at.DELAY] += 0.02 * (pushed + since - words[at.PLACE] - words[at.DELAY])
     words[at.PLACE] += n * speed
-    _steer(ints, words, reserve, n * words[at.RATIO])
+    _steer(ints, words, reserve, reserve + since, n * words[at.RATIO])
+
+
+def _slip(ints: Any, pushed: int) -> None:
+    ints[at.SLIPS] += 1 if pushed > ints[at.RATE] else 0
 
 
 def make_table(ratio: float) -> tuple[int, NDArray[np.float32]]:
@@ -138,22 +155,44 @@ def make_table(ratio: float) -> tuple[int, NDArray[np.float32]]:
 
 def _go_to(ints: Any, words: Any, place: float) -> None:
     words[at.PLACE] = place
-    words[at.LEAST] = 1e18
-    ints[at.WATCHED] = 0
+    _watch_anew(ints, words)
 
 
-def _steer(ints: Any, words: Any, reserve: float, passed: float) -> None:
-    """Judge the speed once a second, by the least reserve there was."""
-    words[at.LEAST] = min(words[at.LEAST], reserve)
+def _watch_anew(ints: Any, words: Any) -> None:
+    words[at.LEAST], words[at.SUM] = UNSEEN, 0.0
+    ints[at.WATCHED] = ints[at.LOOKS] = 0
+
+
+def _steer(ints: Any, words: Any, least: float, reserve: float, passed: float) -> None:
+    """Judge the speed once a second.
+
+    Args:
+        ints: the memory as int64,
+        words: and as float64.
+        least: samples left after this pull,
+        reserve: and as if sound came in continuously.
+        passed: samples of the input that were pulled.
+    """
+    words[at.LEAST] = min(words[at.LEAST], least)
+    words[at.SUM] += reserve
+    ints[at.LOOKS] += 1
     ints[at.WATCHED] += int(passed)
     if ints[at.WATCHED] < ints[at.RATE]:
         return
-    words[at.RESERVE] = max(words[at.MARGIN], 0.99 * words[at.RESERVE])
-    excess = (words[at.LEAST] - words[at.RESERVE]) / ints[at.RATE]  # seconds, in a second
-    words[at.DRIFT] = _limit(words[at.DRIFT] + 0.02 * excess)
-    words[at.SPEED] = _limit(words[at.DRIFT] + 0.2 * excess)
-    words[at.LEAST] = 1e18
-    ints[at.WATCHED] = 0
+    mean = words[at.SUM] / ints[at.LOOKS]
+    dip = min(DEEPEST_S * ints[at.RATE], mean - words[at.LEAST])
+    words[at.DIP] = max(words[at.DIP], dip)
+    words[at.DEEPEST] = max(words[at.DEEPEST], dip)
+    excess = (mean - words[at.MARGIN] - words[at.DIP]) / ints[at.RATE]  # seconds, in a second
+    if abs(PULL * excess) < FASTEST:  # otherwise it is on its way, and says nothing of clocks
+        words[at.DRIFT] = _limit(words[at.DRIFT] + LEARN * excess)
+    words[at.SPEED] = _limit(words[at.DRIFT] + PULL * excess)
+    _watch_anew(ints, words)
+    ints[at.SECONDS] += 1
+    if ints[at.SECONDS] == MINUTE:
+        words[at.DIP] = 0.5 * (words[at.DIP] + words[at.DEEPEST])
+        words[at.DEEPEST] = 0.0
+        ints[at.SECONDS] = 0
 
 
 def _limit(speed: float) -> float:

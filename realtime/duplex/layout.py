@@ -35,6 +35,7 @@ LIMIT: Final = 8  # thought may be so many samples late
 SECTIONS: Final = 9  # biquads of the key filter
 CAPACITY_OUT: Final = 10  # samples in the joint, a power of two
 TAPS: Final = 11  # of the joint's resampler
+STILL: Final = 13  # 1: nobody asks the clock, NOW is what a test says
 ONE: Final = 12  # holds 1, which is what wakes the worker
 # settings, by the parent at any time; an odd version is being written
 VERSION: Final = 16
@@ -74,11 +75,13 @@ PUSHED: Final = 51  # samples put into the joint
 FLOWING: Final = 52  # 1 while the joint gives sound
 SLIPS: Final = 53  # times it had too little or too much
 WATCHED: Final = 54  # samples pulled since its speed was judged
+SECONDS: Final = 57  # judged since the deepest dip was judged
+LOOKS: Final = 58  # pulls since the speed was judged
 TARDY: Final = 56  # changes that came too late for their place, in no overload
 PULLS: Final = 55  # callbacks of an output with a clock of its own
 INTS: Final = 64
 
-# --- numbers: words 64 to 95 ----------------------------------------------------------------
+# --- numbers: words 64 to 99 ----------------------------------------------------------------
 # by the parent: settings, then what the joint is to do
 ATTACK: Final = 64  # samples
 RELEASE: Final = 65
@@ -97,9 +100,12 @@ PLACE: Final = 85  # of the next sample that the joint gives
 SPEED: Final = 86  # the joint's correction of RATIO
 DRIFT: Final = 87  # the part of it that stands for the clocks' difference
 LEAST: Final = 88  # least reserve since the speed was judged
-RESERVE: Final = 89  # what the least reserve should be
+DIP: Final = 89  # how far the reserve dips under its mean
 DELAY: Final = 90  # samples in the joint, smoothed
 FADE: Final = 91  # of the joint's sound, 0 to 1
+DEEPEST: Final = 93  # dip since that was judged
+SUM: Final = 94  # of the reserves since the speed was judged
+PUSHED_AT: Final = 95  # instant of the last block that went into the joint, seconds
 BUSY: Final = 92  # processor seconds of the sound process since sound runs
 
 # --- the sound's own numbers ----------------------------------------------------------------
@@ -121,7 +127,9 @@ PARTS: Final = 3
 HIGH, LOW, HOLDS, LOUDEST, LOUD_NOW, QUIET, SAID = range(23, 30)
 GATE: Final = 30
 
-AT_GATES: Final = 96
+NOW: Final = 96  # to 99: what the clock answered the compiled callbacks
+
+AT_GATES: Final = 100
 AT_SECTIONS: Final = AT_GATES + MOST_CHANNELS * GATE
 AT_STATE: Final = AT_SECTIONS + MOST_SECTIONS * 5
 AT_CHANGES: Final = AT_STATE + MOST_SECTIONS * MOST_CHANNELS * 2  # position * 2 + open

@@ -70,15 +70,15 @@ class Path:
         heard, out = np.frombuffer(x, np.float32), np.frombuffer(y, np.float32)
         self._kernels.play(self._ints, self._words, self._singles, heard, out)
 
-    def take(self, x: Any) -> None:
+    def take(self, x: Any, now: float) -> None:
         """`joint.take`: a buffer of float32 [samples * channels]."""
         heard = np.frombuffer(x, np.float32)
-        self._bridge.take(self._ints, self._words, self._singles, heard)
+        self._bridge.take(self._ints, self._words, self._singles, heard, now)
 
-    def pull(self, y: Any) -> None:
+    def pull(self, y: Any, now: float) -> None:
         """`joint.pull`: a buffer of float32 [samples * outputs]."""
         out = np.frombuffer(y, np.float32)
-        self._bridge.pull(self._ints, self._words, self._singles, out)
+        self._bridge.pull(self._ints, self._words, self._singles, out, now)
 
     # --- twins of `ramping` ---------------------------------------------------------------
 

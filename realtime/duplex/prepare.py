@@ -97,6 +97,7 @@ def begin_at(memory: Memory, position: int) -> None:
     ints[at.WRITTEN] = ints[at.DECIDED] = position
     ints[at.TAKEN] = ints[at.CHANGES]
     ints[at.WANTED] = NEVER
+    memory.floats[at.PLACE] = ints[at.PUSHED]
     kernels.rest(memory.words.view(np.int64), memory.words)
 
 
@@ -105,8 +106,8 @@ def latency_ms(memory: Memory, joined: bool) -> float:
     ints, floats = memory.ints, memory.floats
     samples = float(ints[at.SLACK] + ints[at.LOOKAHEAD])
     if not joined:
-        pulled = ints[at.SLACK] * floats[at.RATIO]
-        samples += pulled + ints[at.TAPS] // 2 + 1 + floats[at.MARGIN]
+        blocks = ints[at.SLACK] * (1.0 + floats[at.RATIO])  # one pulled, one still to come
+        samples += blocks + ints[at.TAPS] // 2 + 1 + floats[at.MARGIN]
     return 1000.0 * samples / ints[at.RATE]
 
 

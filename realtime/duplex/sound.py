@@ -261,11 +261,11 @@ def _interpreted(sounddevice: Any, memory: at.Memory) -> dict[str, Maker]:
         _after(memory.ints, status)
 
     def hear(x: Any, _frames: int, _times: Any, status: Any) -> None:
-        ready().take(x)
+        ready().take(x, time.monotonic())
         _after(memory.ints, status)
 
     def give(y: Any, _frames: int, _times: Any, status: Any) -> None:
-        ready().pull(y)
+        ready().pull(y, time.monotonic())
         memory.ints[at.UNDERFLOWS] += bool(status.output_underflow)
 
     def maker(stream: Any, callback: Callable[..., None]) -> Maker:
