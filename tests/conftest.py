@@ -305,6 +305,77 @@ def write_gate_onnx(path: Path, card: Card) -> Path:
     return _save(onnx, graph, path, card, None)
 
 
+def learnable_card(**changes: Any) -> Card:
+    """The card of `write_learnable_onnx`."""
+    spec = msgspec.structs.replace(GATE_SPEC, mean=-8.0, std=4.0)
+    states = (StateSpec(name="slow", shape=(1, spec.mels), output="next_slow"),)
+    return gate_card(
+        **{
+            "name": "ears",
+            "input": InputSpec(kind="features", features=spec, layout="btf", name="sound"),
+            "scores": "logit",
+            "states": states,
+            "trained_on": ("nothing at all",),
+            **changes,
+        }
+    )
+
+
+def write_learnable_onnx(
+    path: Path, card: Card, hidden: int = 16, turned: bool = False
+) -> Path:
+    """A gate whose head can be learned: it hears the frame, and the frame less its past.
+
+    Its own head is random. `turned` stores the head's matrices the other way round, as
+    quantizing does.
+    """
+    onnx = pytest.importorskip("onnx", reason="making models needs onnx")
+    from onnx import TensorProto, helper, numpy_helper
+
+    bands, scores = GATE_SPEC.mels, len(card.labels)
+    rng = np.random.default_rng(5)
+    constants = {
+        "keep": np.array([[0.9]]),
+        "take": np.array([[0.1]]),
+        "head.hidden.weight": rng.normal(0, 0.1, (hidden, 2 * bands)),
+        "head.hidden.bias": np.zeros(hidden),
+        "head.score.weight": rng.normal(0, 0.3, (scores, hidden)),
+        "head.score.bias": np.zeros(scores),
+    }
+    if turned:
+        for name in ("head.hidden.weight", "head.score.weight"):
+            constants[name] = np.ascontiguousarray(constants[name].T)
+    gemm = {"transB": 0 if turned else 1}
+    hidden_of, score_of = (
+        ["head.hidden.weight", "head.hidden.bias"], ["head.score.weight", "head.score.bias"],
+    )  # fmt: skip
+    graph = helper.make_graph(
+        [
+            helper.make_node("Flatten", ["sound"], ["now"], axis=1),
+            helper.make_node("Sub", ["now", "slow"], ["change"]),
+            helper.make_node("Mul", ["slow", "keep"], ["kept"]),
+            helper.make_node("Mul", ["now", "take"], ["taken"]),
+            helper.make_node("Add", ["kept", "taken"], ["next_slow"]),
+            helper.make_node("Concat", ["now", "change"], ["embedding"], axis=1),
+            helper.make_node("Gemm", ["embedding", *hidden_of], ["before"], **gemm),
+            helper.make_node("Relu", ["before"], ["hidden"]),
+            helper.make_node("Gemm", ["hidden", *score_of], ["scores"], **gemm),
+        ],
+        "ears",
+        [
+            helper.make_tensor_value_info("sound", TensorProto.FLOAT, [1, 1, bands]),
+            helper.make_tensor_value_info("slow", TensorProto.FLOAT, [1, bands]),
+        ],
+        [
+            helper.make_tensor_value_info("scores", TensorProto.FLOAT, [1, scores]),
+            helper.make_tensor_value_info("next_slow", TensorProto.FLOAT, [1, bands]),
+            helper.make_tensor_value_info("embedding", TensorProto.FLOAT, [1, 2 * bands]),
+        ],
+        [numpy_helper.from_array(v.astype(np.float32), k) for k, v in constants.items()],
+    )
+    return _save(onnx, graph, path, card, {"of": "a test"})
+
+
 def write_tflite(
     path: Path, card: Card | None, *, integer: bool = False, beside: Card | None = None
 ) -> Path:
@@ -396,6 +467,8 @@ class Kit:
     write_stateful_onnx = staticmethod(write_stateful_onnx)
     gate_card = staticmethod(gate_card)
     write_gate_onnx = staticmethod(write_gate_onnx)
+    learnable_card = staticmethod(learnable_card)
+    write_learnable_onnx = staticmethod(write_learnable_onnx)
     write_tflite = staticmethod(write_tflite)
     Source = ScriptedSource
     Given = GivenScores
@@ -420,6 +493,13 @@ def band_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def gate_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An ONNX gate with the tensors of the shipped ones, which opens for what is loud."""
     return write_gate_onnx(tmp_path_factory.mktemp("models") / "loud.onnx", gate_card())
+
+
+@pytest.fixture(scope="session")
+def learnable_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An ONNX gate with an embedding and a head that `rt-gate learn` can replace."""
+    folder = tmp_path_factory.mktemp("models")
+    return write_learnable_onnx(folder / "ears.onnx", learnable_card())
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from realtime.commands.common import Interrupts, Parser, _Version, say, start_logging
+from realtime.commands.common import Interrupts, Parser, say, start_logging
 from realtime.errors import UsageError
 
 if TYPE_CHECKING:
@@ -63,7 +63,6 @@ def parser() -> argparse.ArgumentParser:
     text = "mistakes at every threshold, and a held-back mixture, as a picture"
     p.add_argument("--plot", metavar="FILE.png", help=text)
     p.add_argument("-v", "--verbose", action="count", default=0, help="say more; -vv all")
-    p.add_argument("--version", action=_Version, nargs=0, help="show the version")
     return p
 
 

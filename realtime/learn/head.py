@@ -21,9 +21,9 @@ Labels = NDArray[np.bool_]
 BATCH: Final = 512  # hops in a step
 RATE: Final = 2e-3  # of the first steps; it falls along a half cosine
 WARM_UP: Final = 50  # steps in which it rises
-DECAY: Final = 0.02  # of the matrices, relative to the rate
+DECAY: Final = 0.2  # of the matrices, relative to the rate
 DROP: Final = 0.2  # of the embedding's values, and of the hidden layer's
-EPOCHS: Final = 12
+EPOCHS: Final = 8
 LEAST_SPREAD: Final = 1e-2  # a value of the embedding that never changes is not blown up
 
 

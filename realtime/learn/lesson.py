@@ -61,6 +61,9 @@ class Sizes(msgspec.Struct, frozen=True):
     tuned: int = 40
 
 
+SIZES: Final = Sizes()
+
+
 class Comparison(msgspec.Struct, frozen=True):
     """Both gates over the same held-back mixtures.
 
@@ -124,7 +127,7 @@ def learn(
     Raises:
         AudioError: the two sides cannot be told apart.
     """
-    told, n = progress or Silent(), sizes or Sizes()
+    told, n = progress or Silent(), sizes or SIZES
     backbone, rate = gate.backbone, gate.card.rate
     rng = np.random.default_rng(seed)
     kept_open, held_open, how_open = hold_back(opens.clips, HELD_BACK, rng, rate)

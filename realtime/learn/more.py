@@ -18,13 +18,13 @@ from realtime.learn.gate_file import GateFile
 from realtime.learn.head import Head, Lessons, fit_head, together
 from realtime.learn.hearing import Heard, Progress, Silent, hear, lessons_of, teach
 from realtime.learn.judging import Figures, states_of
-from realtime.learn.lesson import HELD_BACK, SHIFTS, THRESHOLD
+from realtime.learn.lesson import HELD_BACK, SHIFTS, THRESHOLD, Sizes
 from realtime.learn.memory import CHOSE, JUDGED, TAUGHT, Memory, remember
 from realtime.learn.mixtures import Mixer
 from realtime.learn.split import hold_back
 
 EPOCHS: Final = 10
-TAUGHT_MORE, CHOSE_MORE, JUDGED_MORE = 100, 20, 30  # mixtures of the new examples
+SIZES: Final = Sizes(taught=100, chose=20, judged=30)  # mixtures of the new examples
 RECORDED: Final = 0.4  # share of them at the levels that were recorded
 WORSE_PCT: Final = 0.5  # from here on the old examples suffered, percentage points
 
@@ -72,7 +72,11 @@ class LearnedMore(msgspec.Struct):
 
 
 def learn_more(
-    sides: dict[str, Side], gate: GateFile, seed: int, progress: Progress | None = None
+    sides: dict[str, Side],
+    gate: GateFile,
+    seed: int,
+    progress: Progress | None = None,
+    sizes: Sizes | None = None,
 ) -> LearnedMore:
     """Show a gate more of one side or of both.
 
@@ -81,12 +85,13 @@ def learn_more(
         gate: what it was before.
         seed: of all chance.
         progress: who is told how far it is.
+        sizes: how many mixtures of the new examples.
 
     Raises:
         CardError: the gate remembers nothing.
         AudioError: a recording that it learned as the other side.
     """
-    told, memory, card = progress or Silent(), gate.memory, gate.card
+    told, n, memory, card = progress or Silent(), sizes or SIZES, gate.memory, gate.card
     if memory is None:
         raise CardError(
             f"{gate.path} remembers no examples: rt-gate learn did not make it",
@@ -101,13 +106,13 @@ def learn_more(
         if clips:
             how[name] = way
 
-    told.begin("listening", TAUGHT_MORE + CHOSE_MORE + JUDGED_MORE)
+    told.begin("listening", n.taught + n.chose + n.judged)
     mixer = Mixer(kept["open"], kept["closed"], card.rate, (seed, 1), vary=True)
-    taught = teach(mixer.draw(TAUGHT_MORE, RECORDED), gate, rng, told)
+    taught = teach(mixer.draw(n.taught, RECORDED), gate, rng, told)
     mixer = Mixer(kept["open"], kept["closed"], card.rate, (seed, 2))
-    chose = hear(mixer.draw(CHOSE_MORE, RECORDED), gate.backbone, told)
+    chose = hear(mixer.draw(n.chose, RECORDED), gate.backbone, told)
     mixer = Mixer(held["open"], held["closed"], card.rate, (seed, 3))
-    judged = hear(mixer.draw(JUDGED_MORE, RECORDED), gate.backbone, told)
+    judged = hear(mixer.draw(n.judged, RECORDED), gate.backbone, told)
     new = {TAUGHT: taught, CHOSE: lessons_of(chose, card), JUDGED: lessons_of(judged, card)}
     both = {use: _beside(memory.of(use), new[use], memory.lessons) for use in new}
 

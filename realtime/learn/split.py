@@ -53,7 +53,6 @@ def hold_back(
 def _choose(active: np.ndarray, share: float, rng: np.random.Generator) -> set[int] | None:
     """Files with about that share of the sound; None if their lengths allow no such choice."""
     wanted = share * active.sum()
-    best: tuple[float, set[int]] | None = None
     for _ in range(TRIES):
         chosen: set[int] = set()
         have = 0.0
@@ -63,10 +62,8 @@ def _choose(active: np.ndarray, share: float, rng: np.random.Generator) -> set[i
             chosen.add(i)
             have += float(active[i])
         if NEAR * wanted <= have <= wanted / NEAR and len(chosen) < len(active):
-            miss = abs(have - wanted)
-            if best is None or miss < 0.5 * best[0]:  # early tries are as good: keep chance
-                best = miss, chosen
-    return None if best is None else best[1]
+            return chosen
+    return None
 
 
 def _pause(clip: Clip, at: float, rate: int) -> int:
