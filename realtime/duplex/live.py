@@ -54,7 +54,7 @@ from realtime.sources.device import (
 BLOCKS = (16, 8192)  # samples
 KEEP_S = 0.05  # seconds between two looks at the notes
 FADE_S = 0.02  # for the sound to fade out at the end
-SERVER_LATENCY_S = 0.02  # least buffer behind ALSA's names for sound servers
+SERVER_LATENCY_S = 0.04  # least buffer behind ALSA's names for sound servers
 STEERED = (  # settings that may change while it runs
     *("threshold", "hysteresis", "hold_ms", "attack_ms", "release_ms", "range_db"),
     *("threshold_db", "close_db", "duck", "listen"),
