@@ -112,7 +112,7 @@ def place(tmp_path_factory: pytest.TempPathFactory, kit: Any) -> Path:
     for name, script in STANDINS.items():
         tool(tools / name, f"#!/bin/sh\n{script}\n")
     (tools / "live").mkdir()
-    for name, out in (("rt-tag", ""), ("rt-gate", "gated.flac")):
+    for name, out in (("rt-tag", ""), ("rt-gate", "gated-$$.flac")):
         real = shutil.which(name, path=str(Path(sys.executable).parent))
         assert real, f"{name} is not installed beside this Python"
         tool(tools / "live" / name, LIVE.replace("REAL", real).replace("OUT", out))

@@ -17,6 +17,7 @@ import pytest
 from realtime import errors
 from realtime.card import parse_card
 from realtime.commands.common import INTERRUPTED, READER_GONE, Parser
+from realtime.commands.learn import parser as learn_parser
 from realtime.outputs import Event
 from realtime.outputs.gate import GateEvent
 
@@ -118,7 +119,7 @@ def test_which_command_of_rt_eval_has_which_option(monkeypatch: pytest.MonkeyPat
 
 
 def test_no_page_names_an_option_that_nobody_has(monkeypatch: pytest.MonkeyPatch) -> None:
-    known = {"--capture"}
+    known = {"--capture", *options_of(learn_parser())}
     for script in SCRIPTS:
         known |= set(options_of(parser_of(script, monkeypatch)))
     for page in PAGES:

@@ -92,8 +92,8 @@ def refused(done, status, *says):
 
 
 def left(folder):
-    """What is in a folder, hidden files too."""
-    return sorted(p.name for p in folder.iterdir())
+    """What is in a folder, hidden files too; matplotlib makes itself a home for its settings."""
+    return sorted(p.name for p in folder.iterdir() if p.name != "config")
 
 
 # --- files --------------------------------------------------------------------------------

@@ -98,13 +98,13 @@ def test_it_learns_and_resumes_exactly(small: Recipe, tmp_path: Path) -> None:
 
     from train import fit as module
 
-    original, seen = module._record, []
+    original, seen = module.record, []
 
-    def stop_after_first(*args: object) -> None:
-        original(*args)  # type: ignore[arg-type]
+    def stop_after_first(*args: object, **row: object) -> None:
+        original(*args, **row)  # type: ignore[arg-type]
         seen.append(args)
 
-    saved = module._save_last
+    saved = module.save_last
 
     def save_then_stop(*args: object) -> None:
         saved(*args)  # type: ignore[arg-type]
@@ -112,8 +112,8 @@ def test_it_learns_and_resumes_exactly(small: Recipe, tmp_path: Path) -> None:
             raise StopError
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(module, "_record", stop_after_first)
-        patch.setattr(module, "_save_last", save_then_stop)
+        patch.setattr(module, "record", stop_after_first)
+        patch.setattr(module, "save_last", save_then_stop)
         with pytest.raises(StopError):
             fit(easy, tmp_path / "parts")
     fit(easy, tmp_path / "parts")

@@ -5,14 +5,17 @@ from pathlib import Path
 import pytest
 
 from realtime.errors import RtError, UsageError
-from train.recipe import read_recipe
+from train.gate.recipe import GateRecipe
+from train.recipe import Recipe, convert_recipe, read_recipe, read_tables
 
 RECIPES = Path(__file__).parents[2] / "train" / "recipes"
 
 
 @pytest.mark.parametrize("path", sorted(RECIPES.glob("*.toml")), ids=lambda p: p.stem)
 def test_every_recipe_is_valid(path: Path) -> None:
-    recipe = read_recipe(path)
+    tables = read_tables(path)
+    kind = GateRecipe if tables.get("task") == "gate" else Recipe
+    recipe = convert_recipe(tables, kind, path)
     assert recipe.name == path.stem
     assert recipe.fit.steps > 0
     assert recipe.features.rate == 16_000
