@@ -92,7 +92,7 @@ def refused(done, status, *says):
 
 
 def left(folder):
-    """What is in a folder, hidden files too; matplotlib makes itself a home for its settings."""
+    """What is in a folder, hidden files too, but for the home that matplotlib makes itself."""
     return sorted(p.name for p in folder.iterdir() if p.name != "config")
 
 
