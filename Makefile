@@ -3,6 +3,7 @@
 #   make demo    a fresh machine names and gates the bundled sound: a table here, pictures in build/
 #   make setup   the same environment (.venv: the edge runtime, no torch), and no more
 #   make test    all that needs no special hardware, in .venv-test (torch, about 5 GB)
+#   make live    the live gate through a sound server (minutes; leave the machine alone)
 #   make lint    ruff, mypy, import-linter
 #   make bench   the figures the documents quote
 #   make wheel   dist/*.whl
@@ -21,7 +22,7 @@ MARKS := not (gpu or device or pi or network)
 export PYTHONSAFEPATH := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help setup demo test lint bench wheel clean
+.PHONY: help setup demo test live lint bench wheel clean
 .DELETE_ON_ERROR:
 
 help:
@@ -37,7 +38,11 @@ demo: $(EDGE)/.installed
 	@echo "Your own sound: $(EDGE)/bin/rt-tag FILE or $(EDGE)/bin/rt-gate IN OUT; without files, live"
 
 test: $(FULL)/.installed
-	OMP_NUM_THREADS=1 $(FULL)/bin/python -m pytest -n 2 --dist loadgroup -m "$(MARKS)" $(ARGS)
+	OMP_NUM_THREADS=1 $(FULL)/bin/python -m pytest -n 2 --dist loadgroup -m "$(MARKS)" --ignore tests/live/gate $(ARGS)
+
+# the gate between real streams, sample by sample: one test at a time, alone on the machine
+live: $(FULL)/.installed
+	OMP_NUM_THREADS=1 $(FULL)/bin/python -m pytest -m live tests/live/gate $(ARGS)
 
 lint: $(FULL)/.installed
 	$(FULL)/bin/ruff check .

@@ -184,7 +184,7 @@ class JackCard(SoundCard):
             out = next(p for p in ends if p.endswith(":out_0"))
             for heard in (p for p in ends if p.endswith(":in_0")):
                 subprocess.run(["jack_connect", out, heard], check=True, capture_output=True)
-            player.communicate(b"go\n", timeout=90)
+            player.communicate(b"go\n", timeout=320)
             assert player.returncode == 0
 
 
@@ -234,7 +234,7 @@ class PulseCard(SoundCard):
         wait_for(recording, "the recorder's stream")
 
     def _play(self, path: Path) -> None:
-        subprocess.run(["paplay", "--device=rtsink", str(path)], check=True, timeout=90)
+        subprocess.run(["paplay", "--device=rtsink", str(path)], check=True, timeout=320)
 
 
 @pytest.fixture
@@ -248,10 +248,10 @@ def no_card(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def jack(no_card: Path) -> Iterator[JackCard]:
-    """A sound card of JACK's."""
+def jack(no_card: Path, request: pytest.FixtureRequest) -> Iterator[JackCard]:
+    """A sound card of JACK's; its period may be given by indirect parametrization."""
     need("jackd", "jackd2")
-    with contextlib.closing(JackCard(no_card)) as card:
+    with contextlib.closing(JackCard(no_card, getattr(request, "param", 128))) as card:
         yield card
 
 

@@ -22,7 +22,7 @@ import soundfile
 import realtime
 from realtime.library import names
 
-pytestmark = [pytest.mark.live, pytest.mark.xdist_group("live"), pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.live, pytest.mark.xdist_group("live"), pytest.mark.timeout(400)]
 
 DEMO = Path(realtime.__file__).parent / "sounds" / "demo.flac"
 INTERRUPTED = 130
@@ -123,6 +123,7 @@ def test_tones_through_a_sound_card(rt_tag, card, quick_bands, melody, tmp_path)
 
 # 23 s of real time each: the float twin of kws12 is heard in a pipe only
 @pytest.mark.parametrize("model", [p for p in shipped() if not p.id.endswith("-float")])
+@pytest.mark.parametrize("jack", [1024], indirect=True, ids=["period1024"])
 def test_the_demo_through_a_sound_card(rt_tag, jack, model, tmp_path):
     live = tag_live(jack, DEMO, tmp_path, "--model", model)
     assert live.events == tag_file(rt_tag, live.heard, "--model", model)
