@@ -13,17 +13,18 @@ buffer here, that a frame is computed from the same samples.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from realtime import kernels
 from realtime.features import FeatureSpec
-from realtime.spectrum import BATCH, Chain, Frames
+from realtime.spectrum import BATCH, Chain, Frames, Way
 
 Samples = NDArray[np.float32]  # [samples], -1 to 1
+
+FLOAT32: Final = np.dtype(np.float32)
 
 
 class FrontEnd:
@@ -39,14 +40,11 @@ class FrontEnd:
     Attributes:
         spec: the same.
         compiled: whether the kernel is used.
-        count: frames given since the last `reset`. Frame `i` begins (with `center`: has its
-            middle) at sample `i * spec.hop`.
     """
 
     def __init__(self, spec: FeatureSpec, compiled: bool = False) -> None:
         self.spec = spec
         self.compiled = compiled and kernels.available(spec)
-        self.count = 0
         wave = spec.kind == "waveform"
         centred = spec.center and not wave
         self._length = spec.hop if wave else spec.frame
@@ -67,11 +65,10 @@ class FrontEnd:
         self._ready = self._frames_of(self._emphasised)
         self._emphasis = np.array(-spec.preemphasis)
         self._chain = None if wave else Chain(spec)
-        # one frame at a time, as live sound in short blocks gives them
-        self._lone: Callable[[Any, Any, Frames], None] | None = None
-        if self._chain is not None and self._chain.lone_is_equal and not self.compiled:
-            self._lone = self._chain.run_lone
-            self._lone_frames = list(zip(self._ready[:, 1:], self._raw, strict=True))
+        # by where a hop of samples begins in the buffer: what to run, and the fill and the next
+        # frame after it
+        self._ways: dict[int, tuple[Callable[[Any, Way, Frames], None], Way, int, int]] = {}
+        self._hop_shape, self._one = (spec.hop,), (1, spec.width)
         self._kernel = kernels.MelKernel(spec) if self.compiled else None
         self._width = spec.width
         self._affine = not spec.window_mean and (spec.mean != 0.0 or spec.std != 1.0)
@@ -82,13 +79,22 @@ class FrontEnd:
         """Samples from a frame's own time (begin; with `center`: middle) until it is given."""
         return self._length - self._lead
 
+    @property
+    def count(self) -> int:
+        """Frames given since the last `reset`.
+
+        Frame `i` begins (with `center`: has its middle) at sample `i * spec.hop`.
+        """
+        return self._gone + self._next
+
     def reset(self) -> None:
         """Forget the stream: the next sample is the first."""
-        self.count = 0
-        self._total = 0  # samples taken
+        self._gone = 0  # frames given that have left the buffer
         self._next = 0  # the next frame begins at `_history + _next * hop` of the buffer
         self._fill = self._history + self._lead
         self._started = self._lead == 0
+        if not self._started:
+            self._ways.clear()  # they are for a stream that has begun
         self._samples[: self._fill] = 0.0
         self._emphasised[: self._fill] = 0.0
 
@@ -102,11 +108,18 @@ class FrontEnd:
             float32 [frames, spec.width], often of no frame. `mean` and `std` are applied unless
             `spec.window_mean` is set: then `finish_window` completes a whole window.
         """
-        samples = np.asarray(samples, dtype=np.float32)
-        if samples.ndim != 1:
-            raise ValueError(f"samples have shape {samples.shape}, expected one dimension")
-        out = self._feed(samples, self.spec.scale)
-        self._total += len(samples)
+        samples = np.asarray(samples, FLOAT32)
+        if samples.shape == self._hop_shape:
+            known = self._ways.get(self._fill)
+            if known is not None:
+                run, way, self._fill, self._next = known
+                out = np.empty(self._one, FLOAT32)
+                run(samples, way, out)
+                if self._affine:
+                    _standardise(self.spec, out)
+                return out
+        out = np.empty((self._complete(_plain(samples)), self._width), np.float32)
+        self._feed(samples, self.spec.scale, out)
         return out
 
     def flush(self) -> Frames:
@@ -115,29 +128,49 @@ class FrontEnd:
         Returns:
             float32 [frames, spec.width], as `push`.
         """
-        spec = self.spec
-        extra = 0
-        if self._lead and self._started:
-            last = (spec.frames_in(self._total) - 1) * spec.hop
-            extra = max(0, last + self.delay - self._total)
-        # torch.stft's "reflect" does not repeat the last sample
-        mirror = self._samples[self._fill - 1 - extra : self._fill - 1][::-1].copy()
-        out = self._feed(mirror, 1.0)
+        mirror = self._mirror()
+        out = np.empty((self._complete(len(mirror)), self._width), np.float32)
+        self._feed(mirror, 1.0, out)
         self.reset()
         return out
 
-    def _feed(self, samples: NDArray[Any], scale: float) -> Frames:
-        """Put samples into the buffer in as many steps as it takes, and compute."""
+    def whole(self, samples: Samples) -> Frames:
+        """All frames of a clip, equal to what `push` of its blocks and `flush` give.
+
+        Args:
+            samples: float32 [n] at `spec.rate`.
+
+        Returns:
+            float32 [spec.frames_in(n), spec.width], before `window_mean`.
+        """
+        self.reset()
+        samples = np.asarray(samples, FLOAT32)
+        out = np.empty((self.spec.frames_in(_plain(samples)), self._width), np.float32)
+        given = self._complete(len(samples))
+        self._feed(samples, self.spec.scale, out[:given])
+        self._feed(self._mirror(), 1.0, out[given:])
+        self.reset()
+        return out
+
+    def _mirror(self) -> NDArray[np.float64]:
+        """What `center` sees after the last sample, as much as its frames need."""
+        spec = self.spec
+        extra = 0
+        if self._lead and self._started:
+            total = self._gone * spec.hop + self._fill - self._history - self._lead
+            last = (spec.frames_in(total) - 1) * spec.hop
+            extra = max(0, last + self.delay - total)
+        # torch.stft's "reflect" does not repeat the last sample
+        return self._samples[self._fill - 1 - extra : self._fill - 1][::-1].copy()
+
+    def _feed(self, samples: NDArray[Any], scale: float, out: Frames) -> None:
+        """Put samples into the buffer in as many steps as it takes, and fill `out`."""
         n = len(samples)
-        given = self._complete(n)
-        out = np.empty((given, self._width), np.float32)
-        if self._fill + n < self._size:  # a block of a live stream: each call costs 1 %
+        if self._fill + n < self._size:
+            if len(out) == 1 and n == self.spec.hop and self._started:
+                self._find_way()
             self._append(samples, scale)
-            if given == 1 and self._lone is not None:
-                self._lone(*self._lone_frames[self._next], out)
-                self._next += 1
-            elif given:
-                self._compute(out)
+            self._compute(out)
         else:
             taken = given = 0
             while taken < n:
@@ -147,10 +180,27 @@ class FrontEnd:
                 given += self._compute(out[given:])
                 if self._fill == self._size:
                     self._compact()
-        self.count += given
-        if self._affine and given:
+        if self._affine:
             _standardise(self.spec, out)
-        return out
+
+    def _find_way(self) -> None:
+        """Keep the way of the next block, which is a hop of samples and completes one frame.
+
+        It depends on where the block begins alone, for all frames before it are given.
+        """
+        if self._chain is None or self.compiled or not self._chain.lone_is_equal:
+            return
+        if len(self._ways) > self._steps:  # blocks of many lengths: hops begin anywhere
+            self._ways.clear()
+        start, end = self._fill, self._fill + self.spec.hop
+        way = (
+            self._samples[start:end],
+            self._samples[start - 1 : end - 1],
+            self._emphasised[start:end],
+            self._ready[self._next, 1:],
+            self._raw[self._next],
+        )
+        self._ways[start] = (self._chain.run_hop, way, end, self._next + 1)
 
     def _complete(self, n: int) -> int:
         """Frames that `n` more samples complete."""
@@ -208,6 +258,8 @@ class FrontEnd:
         frames = self._ready[first : first + len(out)]
         if chain is None:
             out[:] = frames
+        elif len(out) == 1 and chain.lone_is_equal:
+            chain.run_lone(frames[0, 1:], self._raw[first], out)
         else:
             chain.run(frames, self._raw[first : first + len(out)], out)
 
@@ -219,12 +271,19 @@ class FrontEnd:
         if self._emphasised is not self._samples:
             self._emphasised[:keep] = self._emphasised[begin:].copy()
         self._fill = keep
+        self._gone += self._next
         self._next = 0
 
     def _frames_of(self, buffer: NDArray[np.float64]) -> NDArray[np.float64]:
         """Overlapping view, float64 [steps, length]."""
-        windows = sliding_window_view(buffer[self._history :], self._length)
-        return windows[:: self.spec.hop][: self._steps]
+        size = buffer.itemsize  # and `sliding_window_view` takes as long as ten frames
+        return np.ndarray(
+            (self._steps, self._length),
+            buffer.dtype,
+            buffer,
+            offset=self._history * size,
+            strides=(self.spec.hop * size, size),
+        )
 
 
 def one_shot(spec: FeatureSpec, samples: Samples, compiled: bool = False) -> Frames:
@@ -238,10 +297,14 @@ def one_shot(spec: FeatureSpec, samples: Samples, compiled: bool = False) -> Fra
     Returns:
         float32 [spec.frames_in(n), spec.width], before `window_mean`.
     """
-    front = FrontEnd(spec, compiled)
-    head = front.push(samples)
-    tail = front.flush()
-    return np.concatenate([head, tail]) if len(tail) else head
+    return FrontEnd(spec, compiled).whole(samples)
+
+
+def _plain(samples: Samples) -> int:
+    """The number of samples, which have one dimension."""
+    if samples.ndim != 1:
+        raise ValueError(f"samples have shape {samples.shape}, expected one dimension")
+    return len(samples)
 
 
 def finish_window(spec: FeatureSpec, frames: Frames) -> Frames:

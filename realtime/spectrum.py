@@ -10,28 +10,33 @@ elementwise operations, one FFT per row, `vecdot` (one dot product per row) and 
 matrix-vector product per row). A matrix product of all rows at once would be the obvious mel
 projection, but BLAS picks its kernel, and with it the last bits, by the size of the batch.
 
-**Precision.** Up to the power spectrum everything is float64: NumPy's FFT is no slower there
-than in float32, and a float32 FFT puts errors of 1e-7 of the loudest bin into the quiet bands.
-From the mel bands on it is float32.
+**Precision.** Up to the spectrum everything is float64: NumPy's FFT is no slower there than in
+float32, and a float32 FFT puts errors of 1e-7 of the loudest bin into the quiet bands. From the
+power spectrum on it is float32.
 """
 
 from __future__ import annotations
 
-import importlib
-from functools import lru_cache
+from collections.abc import Callable
+from functools import cached_property, lru_cache
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from realtime.features import FeatureSpec, dct_table, mel_table, window_table
+from realtime.fft import UNSCALED, rfft_of
 
 Frames = NDArray[np.float32]  # [frames, spec.width]
+Array = NDArray[np.float64]
+# Where a hop of samples goes in a buffer: the new samples, those before each, preemphasised;
+# and the frame that it completes: without its first sample, and its samples as they are
+Way = tuple[Array, Array, Array, Array, Array]
 
-BATCH: Final = 128  # frames computed at once; 16 take a third longer a frame, 32 a tenth
+BATCH: Final = 64  # frames computed at once: fewer cost calls, more do not fit into the cache
 # Most mel weights in one matrix-vector product. Fewer skip more of the matrix's zeros, but each
-# product costs a microsecond in a 10 ms block. OpenBLAS wakes its thread pool from 9216 on: at
-# this size that gains nothing and takes a core from the model.
+# product costs half a microsecond in a 10 ms block. OpenBLAS wakes its thread pool from 9216
+# on: at this size that gains nothing and takes a core from the model.
 BLOCK_WEIGHTS: Final = 4608
 DB_PER_LN: Final = 10.0 / float(np.log(10.0))
 
@@ -41,6 +46,7 @@ class Chain:
 
     def __init__(self, spec: FeatureSpec) -> None:
         self.spec = spec
+        self.rfft = rfft_of(spec.fft)
         self.blocks = band_blocks(spec)
         # what is over the highest band need not be squared
         bins = max(high for _, _, high, _ in self.blocks)
@@ -52,19 +58,41 @@ class Chain:
         self.dc = np.empty(BATCH)
         self.padded = np.zeros((BATCH, spec.fft))
         self.spectrum = np.empty((BATCH, spec.fft // 2 + 1), np.complex128)
-        self.power64 = np.empty((BATCH, bins))
+        self.squares = np.empty((BATCH, 2 * bins), np.float32)
         self.power = np.empty((BATCH, bins), np.float32)
-        self.mel = np.empty((BATCH, spec.mels), np.float32)
-        self.log_mel = np.empty((BATCH, spec.mels))
-        self.dct: NDArray[np.float64] | None = None
+        self.dct: Array | None = None
         if spec.kind == "mfcc":
             self.dct = np.ascontiguousarray(dct_table(spec).T)
-        self.floor = np.array(spec.log_floor, np.float32)
+            self.mel = np.empty((BATCH, spec.mels), np.float32)
+            self.log_mel = np.empty((BATCH, spec.mels))
+        self.logarithm = _logarithm(spec)
         self.work: dict[int, _Work] = {}
-        self.lone = _Lone(self)
-        self.lone_is_equal = self._try_lone()
 
-    def run(self, frames: NDArray[np.float64], raw: NDArray[np.float64], out: Frames) -> None:
+    @cached_property
+    def lone_is_equal(self) -> bool:
+        """Whether `run_lone` gives the bits of `run` here."""
+        return self._try_lone()
+
+    def run_lone(self, rest: Array, raw: Array, out: Frames) -> None:
+        """`run` for one frame, in half the time.
+
+        Args:
+            rest: float64 [frame - 1], the frame preemphasised, without its first sample.
+            raw: float64 [frame], the samples themselves.
+            out: float32 [1, width], filled.
+        """
+        self.run_hop(None, (raw, raw, raw, rest, raw), out)
+
+    @cached_property
+    def run_hop(self) -> Callable[[NDArray[np.float32] | None, Way, Frames], None]:
+        """`run_lone` for the frame that a hop of samples completes.
+
+        Called with the hop, float32 [hop], where it goes, and what to fill, float32 [1, width].
+        It puts the samples into the buffer, scaled and preemphasised, unless there are none.
+        """
+        return _lone(self)
+
+    def run(self, frames: Array, raw: Array, out: Frames) -> None:
         """Compute features.
 
         Args:
@@ -77,53 +105,16 @@ class Chain:
         if work is None:
             work = self.work[n] = _Work(self, n)
         self._window(frames, raw, work)
-        _rfft(work.padded, work.spectrum)
-        np.multiply(work.parts, work.parts, out=work.parts)
-        np.add(work.real, work.imag, out=work.power64)
-        work.power[...] = work.power64
+        self.rfft(work.padded, UNSCALED, work.spectrum)
+        work.squares[...] = work.parts
+        np.square(work.squares, out=work.squares)
+        np.add(work.real, work.imag, out=work.power)
         if self.spec.power == 1:
             np.sqrt(work.power, out=work.power)
         mel = self.mel_of(out)
         for weights, power, bands in work.blocks:
             np.matvec(weights, power, out=mel[:, bands])
         self.finish(mel, out)
-
-    def run_lone(
-        self, rest: NDArray[np.float64], raw: NDArray[np.float64], out: Frames
-    ) -> None:
-        """`run` for one frame, in half the time: NumPy has a quick way for one dimension.
-
-        Args:
-            rest: float64 [frame - 1], the frame preemphasised, without its first sample.
-            raw: float64 [frame], the samples themselves.
-            out: float32 [1, width], filled.
-        """
-        work = self.lone
-        if work.remove_dc:
-            raw.dot(self.dc_weights, work.dc)
-            rest = np.subtract(rest, work.dc, work.rest)
-        np.multiply(rest, self.window_rest, work.rest)
-        if work.edge:  # most windows begin with 0
-            begin = float(raw[0]) * self.left
-            if work.remove_dc:
-                begin -= float(work.dc)
-            work.padded[0] = begin * work.edge
-        _rfft(work.padded, work.spectrum)
-        np.multiply(work.parts, work.parts, work.parts)
-        np.add(work.real, work.imag, work.power64)
-        work.power[...] = work.power64
-        if work.magnitude:
-            np.sqrt(work.power, work.power)
-        for project, power, bands in work.blocks:
-            project(power, bands)
-        row = out[0]
-        if self.dct is None:
-            self._logarithm(work.mel, row)
-        else:
-            work.log_mel[...] = work.mel
-            self._logarithm(work.log_mel, work.log_mel)
-            np.dot(self.dct, work.log_mel, work.cepstra)
-            row[...] = work.cepstra
 
     def _try_lone(self) -> bool:
         """Whether BLAS gives `run_lone` the bits of `run`: nobody promises it."""
@@ -143,43 +134,25 @@ class Chain:
     def finish(self, mel: Frames, out: Frames) -> None:
         """From mel energies, which are overwritten, to features."""
         if self.dct is None:
-            self._logarithm(mel, mel)
+            self.logarithm(mel, out)
         else:  # sums of many logarithms of one sign: float64 again
             log_mel = self.log_mel[: len(mel)]
             log_mel[:] = mel
-            self._logarithm(log_mel, log_mel)
+            self.logarithm(log_mel, log_mel)
             out[:] = np.matvec(self.dct, log_mel)
 
-    def _window(
-        self, frames: NDArray[np.float64], raw: NDArray[np.float64], work: _Work
-    ) -> None:
+    def _window(self, frames: Array, raw: Array, work: _Work) -> None:
         """Remove the mean, apply the window, into the zero-padded FFT input."""
-        # Sample 0 apart: with preemphasis its neighbour in the stream is not in the frame.
-        if self.window[0]:
-            np.multiply(raw[:, 0], self.left, out=work.begin)
-        rest = frames[:, 1:]
         if self.spec.remove_dc:
             np.vecdot(raw, self.dc_weights, out=work.dc)
-            rest = np.subtract(rest, work.dc_column, out=work.rest)
-            if self.window[0]:
+            frames = np.subtract(frames, work.dc_column, out=work.frames)
+        np.multiply(frames, self.window, out=work.frames)
+        # sample 0 again: with preemphasis its neighbour in the stream is not in the frame
+        if self.window[0] and self.spec.preemphasis:
+            np.multiply(raw[:, 0], self.left, out=work.begin)
+            if self.spec.remove_dc:
                 np.subtract(work.begin, work.dc, out=work.begin)
-        np.multiply(rest, self.window_rest, out=work.rest)
-        if self.window[0]:
             np.multiply(work.begin, self.window[0], out=work.begin)
-
-    def _logarithm(self, mel: NDArray[Any], out: NDArray[Any]) -> None:
-        kind = self.spec.log
-        if kind == "none":
-            if out is not mel:
-                out[...] = mel
-            return
-        if kind == "ln_add":
-            np.add(mel, self.floor, out)
-        else:
-            np.fmax(mel, self.floor, out)  # no NaN comes here; `maximum` takes 3 times as long
-        np.log(out, out)
-        if kind == "db":
-            np.multiply(out, DB_PER_LN, out)
 
 
 class _Work:
@@ -191,11 +164,11 @@ class _Work:
         self.dc_column = chain.dc[:n, None]
         self.padded = chain.padded[:n]
         self.begin = self.padded[:, 0]
-        self.rest = self.padded[:, 1 : spec.frame]
+        self.frames = self.padded[:, : spec.frame]
         self.spectrum = chain.spectrum[:n]
-        self.power64 = chain.power64[:n]
-        self.parts = self.spectrum.view(np.float64)[:, : 2 * self.power64.shape[1]]
-        self.real, self.imag = self.parts[:, ::2], self.parts[:, 1::2]
+        self.squares = chain.squares[:n]
+        self.parts = self.spectrum.view(np.float64)[:, : self.squares.shape[1]]
+        self.real, self.imag = self.squares[:, ::2], self.squares[:, 1::2]
         self.power = chain.power[:n]
         self.blocks = [
             (weights, self.power[:, low:high], bands)
@@ -203,30 +176,92 @@ class _Work:
         ]
 
 
-class _Lone:
-    """The work arrays of one frame, in one dimension."""
+def _lone(chain: Chain) -> Callable[[NDArray[np.float32] | None, Way, Frames], None]:
+    """Make `Chain.run_hop`, with its own work arrays.
 
-    def __init__(self, chain: Chain) -> None:
-        spec = chain.spec
-        bins = chain.power.shape[1]
-        self.remove_dc = spec.remove_dc
-        self.magnitude = spec.power == 1
-        self.edge = float(chain.window[0])
-        self.dc = np.zeros(())
-        self.padded = np.zeros(spec.fft)
-        self.rest = self.padded[1 : spec.frame]
-        self.spectrum = np.empty(spec.fft // 2 + 1, np.complex128)
-        self.parts = self.spectrum.view(np.float64)[: 2 * bins]
-        self.real, self.imag = self.parts[::2], self.parts[1::2]
-        self.power64 = np.empty(bins)
-        self.power = np.empty(bins, np.float32)
-        self.mel = np.empty(spec.mels, np.float32)
-        self.log_mel = np.empty(spec.mels)
-        self.cepstra = np.empty(spec.cepstra)
-        self.blocks = [
-            (weights.dot, self.power[low:high], self.mel[bands])
-            for weights, low, high, bands in chain.blocks
-        ]
+    NumPy has a quick way for one dimension, so live sound in short blocks spends its time on
+    the way into some 15 calls. So it is one function, and a closure: what that holds is found
+    in half the time of an attribute.
+    """
+    spec = chain.spec
+    scale = spec.scale
+    emphasis = np.array(-spec.preemphasis) if spec.preemphasis else None
+    remove_dc, magnitude = spec.remove_dc, spec.power == 1
+    edge, left = float(chain.window[0]), chain.left
+    window_rest, dc_weights, dc = chain.window_rest, chain.dc_weights, np.zeros(())
+    rfft, finish = rfft_of(spec.fft), chain.finish
+    padded = np.zeros(spec.fft)
+    begin, rest = padded[:1], padded[1 : spec.frame]
+    spectrum = np.empty(spec.fft // 2 + 1, np.complex128)
+    power = np.empty(chain.power.shape[1], np.float32)
+    squares = np.empty(2 * len(power), np.float32)
+    parts, real, imag = spectrum.view(np.float64)[: len(squares)], squares[::2], squares[1::2]
+    mel = np.empty((1, spec.mels), np.float32)
+    blocks = [
+        (weights.dot, power[low:high], mel[0, bands])
+        for weights, low, high, bands in chain.blocks
+    ]
+    plain, floor = spec.log == "ln" and chain.dct is None, np.array(spec.log_floor, np.float32)
+    add, multiply, subtract = np.add, np.multiply, np.subtract
+    square, sqrt = np.square, np.sqrt
+    fmax, log = np.fmax, np.log
+
+    def run(samples: NDArray[np.float32] | None, way: Way, out: Frames) -> None:
+        new, before, emphasised, frame, raw = way
+        if samples is not None:
+            if scale == 1.0:
+                new[...] = samples
+            else:
+                multiply(samples, scale, new)
+            if emphasis is not None:
+                multiply(before, emphasis, emphasised)
+                add(emphasised, new, emphasised)
+        if remove_dc:
+            raw.dot(dc_weights, dc)
+            subtract(frame, dc, rest)
+            frame = rest
+        multiply(frame, window_rest, rest)
+        if edge:  # most windows begin with 0
+            begin[0] = (float(raw[0]) * left - float(dc)) * edge
+        rfft(padded, UNSCALED, spectrum)
+        squares[...] = parts
+        square(squares, squares)
+        add(real, imag, power)
+        if magnitude:
+            sqrt(power, power)
+        for project, bins, bands in blocks:
+            project(bins, bands)
+        if plain:
+            fmax(mel, floor, out)
+            log(out, out)
+        else:
+            finish(mel, out)
+
+    return run
+
+
+def _logarithm(spec: FeatureSpec) -> Callable[[NDArray[Any], NDArray[Any]], object]:
+    """Make the last step: mel energies to their logarithm, into an array of the same shape."""
+    kind, floor = spec.log, np.array(spec.log_floor, np.float32)
+    fmax, log = np.fmax, np.log
+
+    def ln(mel: NDArray[Any], out: NDArray[Any]) -> None:
+        fmax(mel, floor, out)  # no NaN comes here; `maximum` takes 3 times as long
+        log(out, out)
+
+    def ln_add(mel: NDArray[Any], out: NDArray[Any]) -> None:
+        np.add(mel, floor, out)
+        log(out, out)
+
+    def db(mel: NDArray[Any], out: NDArray[Any]) -> None:
+        ln(mel, out)
+        np.multiply(out, DB_PER_LN, out)
+
+    def none(mel: NDArray[Any], out: NDArray[Any]) -> None:
+        if out is not mel:
+            out[...] = mel
+
+    return {"ln": ln, "ln_add": ln_add, "db": db, "none": none}[kind]
 
 
 @lru_cache(maxsize=8)
@@ -247,31 +282,3 @@ def band_blocks(spec: FeatureSpec) -> list[tuple[NDArray[np.float32], int, int, 
         if max(weights.size for weights, *_ in blocks) <= BLOCK_WEIGHTS:
             break
     return blocks
-
-
-def direct_rfft() -> Any:
-    """NumPy's own kernel under `np.fft.rfft`, or None.
-
-    Its Python wrapper takes 3 of the 7 µs that one frame needs. The kernel is private, so it is
-    used only if it is there and gives the wrapper's bits on a trial.
-    """
-    try:
-        kernel = importlib.import_module("numpy.fft._pocketfft_umath").rfft_n_even
-        trial = np.linspace(-1.0, 2.0, 3 * 16).reshape(3, 16) ** 3
-        out = np.empty((3, 9), np.complex128)
-        kernel(trial, 1.0, out=out)
-        return kernel if np.array_equal(out, np.fft.rfft(trial)) else None
-    except Exception:  # whatever a future NumPy does here, the public way remains
-        return None
-
-
-_KERNEL: Final = direct_rfft()
-_UNSCALED: Final = np.array(1.0)
-
-
-def _rfft(frames: NDArray[np.float64], out: NDArray[np.complex128]) -> None:
-    """FFT of each row: float64 [.., fft] to complex128 [.., fft // 2 + 1]."""
-    if _KERNEL is not None and frames.shape[-1] % 2 == 0:
-        _KERNEL(frames, _UNSCALED, out=out)
-    else:
-        np.fft.rfft(frames, out=out)

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import realtime.fft
 import realtime.spectrum
 from realtime import kernels
 from realtime.features import FeatureSpec, dct_table, kaldi_fbank, mel_table, window_table
@@ -238,7 +239,7 @@ def test_mel_blocks_hold_the_whole_table() -> None:
 def test_without_the_private_fft_the_bits_are_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     x = clip(5000)
     want = one_shot(SPECS["ast"], x)
-    monkeypatch.setattr(realtime.spectrum, "_KERNEL", None)
+    monkeypatch.setattr(realtime.fft, "_KERNEL", None)
     np.testing.assert_array_equal(one_shot(SPECS["ast"], x), want)
 
 
@@ -263,10 +264,8 @@ def test_a_private_fft_that_changed_is_not_used(monkeypatch: pytest.MonkeyPatch)
             out[:] = 0.0
 
     for module in (Changed, object()):
-        monkeypatch.setattr(
-            realtime.spectrum.importlib, "import_module", lambda name, m=module: m
-        )
-        assert realtime.spectrum.direct_rfft() is None
+        monkeypatch.setattr(realtime.fft.importlib, "import_module", lambda name, m=module: m)
+        assert realtime.fft.direct_rfft() is None
 
 
 def test_the_kernel_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
