@@ -105,9 +105,10 @@ class Mixtures:
                 self._background(first[i], kinds[i], rng)
                 if rng.random() < mix.second:
                     self._background(second[i], kinds[i], rng)
-        clean = self._treat(torch.from_numpy(target), rng, g)
+        heard = torch.from_numpy(self._heard(rng))
+        clean = self._treat(torch.from_numpy(target), rng, g) * heard
         gate = gate_of_levels(self._levels(clean))
-        audio = self._mix(clean, torch.from_numpy(first), torch.from_numpy(second), g)
+        audio = self._mix(clean, torch.from_numpy(first), torch.from_numpy(second), g) * heard
         amplitude = 10.0 ** (torch.from_numpy(self._levels(audio)) / 20.0)
         return MixBatch(
             self._features(audio, g),
@@ -252,6 +253,20 @@ class Mixtures:
         cut |= augment.chance(g, n, mix.band)[:, None] & (bands < low)
         x = torch.where(cut[:, None], torch.full_like(x, floor), x)
         return self.frontend.finish(x)
+
+    def _heard(self, rng: np.random.Generator) -> Audio:
+        """1 where the input is not muted; most often it is muted at its beginning."""
+        n = self.recipe.mix.rows
+        heard = np.ones((n, self.samples), np.float32)
+        if self.recipe.mix.mute:
+            for i in np.flatnonzero(rng.random(n) < self.recipe.mix.mute):
+                heard[i, self._muted(rng)] = 0.0
+        return heard
+
+    def _muted(self, rng: np.random.Generator) -> slice:
+        begin = 0 if rng.random() < 0.7 else int(rng.integers(self.samples))
+        longest = np.log(0.5 * self.samples / self.rate)
+        return slice(begin, begin + int(np.exp(rng.uniform(np.log(0.02), longest)) * self.rate))
 
     def _levels(self, audio: Tensor) -> NDArray[np.float32]:
         """Levels around hop 0 to `frames`, float32 [rows, frames + 1]."""

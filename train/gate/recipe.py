@@ -49,6 +49,8 @@ class GateMix(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
         drive: probability that the target is saturated, as shouting into a microphone.
         tilt_db: random spectral tilt and bumps, as microphones have.
         band: probability that the upper or lower end of the spectrum is missing.
+        mute: probability that the input is digital silence for a while, as before a stream
+            begins or while a microphone is switched off.
     """
 
     rows: int = 80
@@ -68,6 +70,7 @@ class GateMix(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     drive: float = 0.1
     tilt_db: float = 5.0
     band: float = 0.15
+    mute: float = 0.0
 
 
 class GateLoss(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

@@ -28,6 +28,7 @@ HOLDS_MS = (20.0, 60.0, 150.0)
 ATTACK_MS, RELEASE_MS = 1.0, 30.0  # when it is heard; they move no opening
 EACH = "level gate, oracle threshold each"
 CEILING = "level gate that hears the clean target, likewise"
+CEILING_SETTINGS = (6.0, 20.0)  # close under, hold: the best for a clean target
 
 
 class LevelSettings(msgspec.Struct, frozen=True):
@@ -136,8 +137,8 @@ def oracles(
 ) -> list[Result]:
     """Level gates at the threshold that is best for each mixture, known from its truth.
 
-    For each look-ahead, with its settings otherwise: one that hears the mixture, and one that
-    hears the clean target, which no gate can better by much.
+    For each look-ahead: one that hears the mixture, with the settings found otherwise, and one
+    that hears the clean target, which no gate can better by much.
     """
     found = [
         Result(name, ahead * HOP_MS, None, [], [], {}, math.nan)
@@ -147,11 +148,12 @@ def oracles(
     for row, label, mix, clean, rate in _spoken(folder, "level gate: oracles", quiet):
         for i, key in enumerate((mix, clean)):
             for j, ahead in enumerate(aheads):
+                own = (settings[j].close_under_db, settings[j].hold_ms)
+                under, hold = CEILING_SETTINGS if i else own
                 tried = (
-                    openings(key, rate, msgspec.structs.replace(settings[j], threshold_db=db),
-                             [ahead])[0]
+                    openings(key, rate, LevelSettings(db, under, hold), [ahead])[0]
                     for db in THRESHOLDS_DB
-                )  # fmt: skip
+                )
                 best = max(tried, key=partial(balanced_accuracy, label))
                 result = found[i * len(aheads) + j]
                 result.mixtures.append(row)

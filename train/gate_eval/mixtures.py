@@ -4,8 +4,8 @@
     DIR/000/mix.flac       what the gate hears
     DIR/000/clean.flac     the target as it is in the mixture, after the room
 
-The ratio of target to noise is that of their levels while they sound: hops within 30 dB of the
-loudest one, of `clean` and of `mix - clean`.
+The ratio of target to noise is that of their energies over the whole mixture, of `clean` and of
+`mix - clean`; pauses count.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from realtime.errors import UsageError
 from train.bank import open_bank
 from train.gate_eval.backgrounds import Backgrounds
-from train.gate_eval.phrases import active_db, at_level
+from train.gate_eval.phrases import active_db, at_level, power_db
 from train.gate_eval.pool import Pool, pool_of
 from train.gate_eval.rooms import heard_in, made_room
 from train.gate_eval.talkers import Talkers
@@ -36,10 +36,10 @@ ALONE = ("keyboard", "fan", "music")
 SNR_DB = (-5.0, 0.0, 5.0, 10.0, 15.0, 20.0)
 LENGTH_S = (10.0, 15.0)
 ALONE_S = 15.0
-LEVEL_DB = (-46.0, -18.0)  # of the target, or of a sound that is alone
+LEVEL_DB = (-38.0, -16.0)  # of a target while it sounds, or of a sound that is alone
 FLOOR_DB = 55.0  # white noise so far under the target: no microphone is silent
 PEAK = 0.9
-DRY, FOUND = 0.5, 0.25  # shares of targets in no room, in a room of the manifest
+DRY, FOUND = 0.6, 0.2  # shares of targets in no room, in a room of the manifest
 TABLE = "mixtures.csv"
 
 
@@ -104,7 +104,8 @@ class Maker:
         sources: list[str] = []
         if kind != "clean":
             noise, sources = self._backgrounds.make(kind, samples, rng)
-            mix = mix + at_level(noise, level - snr_db, rate)
+            noise_db = power_db(clean) - snr_db
+            mix = mix + noise * np.float32(10.0 ** ((noise_db - power_db(noise)) / 20.0))
         gain = np.float32(min(1.0, PEAK / float(np.abs(mix).max())))
         told = {"room": room, "speakers": ";".join(speakers), "sources": ";".join(sources)}
         return mix * gain, clean * gain, told

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from realtime.gate.ideal import ACTIVE_DB, HOPS_PER_S, gate_of_levels, hop_levels
+from realtime.gate.ideal import ACTIVE_DB, HOPS_PER_S, gate_of_levels, hop_levels, runs
 
 Array = NDArray[np.float32]
 
@@ -22,6 +22,7 @@ DIGITAL_DB = 55.0  # so far under the reference there is padding, which says not
 QUIET_DB = 25.0  # the quietest twentieth of a usable recording is so far under its reference
 FAINTEST_DB = -60.0  # loudest hop of a usable recording
 SPOKEN = 0.6  # share of a phrase that is no pause
+BLIP_S = 0.15  # a shorter opening is no speech
 FAINT_DB = 15.0  # the loudest hop of a phrase is no further under that of its recording
 
 
@@ -40,7 +41,8 @@ def phrases_of(clip: Array, rate: int, rng: np.random.Generator) -> list[Array]:
 
     A length is drawn at random, as many under as over 0.95 s, and the cut moved to the quietest
     hop near it. A phrase begins and ends with speech and may have pauses of its own, but is
-    never all pause. Levels are left as they are: a pause must not be made loud.
+    never all pause, and holds no opening so short that it is a click or a breath. Levels are
+    left as they are: a pause must not be made loud.
     """
     levels = hop_levels(clip, rate)
     gate = gate_of_levels(levels[None])[0]
@@ -54,7 +56,8 @@ def phrases_of(clip: Array, rate: int, rng: np.random.Generator) -> list[Array]:
             continue
         first, last = int(inside[0]), int(inside[-1]) + 1
         enough = gate[first:last].mean() >= SPOKEN and last - first >= SHORTEST_S * HOPS_PER_S
-        if enough and levels[first:last].max() > levels.max() - FAINT_DB:
+        whole = min(b - a for a, b in runs(gate[first:last])) >= BLIP_S * HOPS_PER_S
+        if enough and whole and levels[first:last].max() > levels.max() - FAINT_DB:
             found.append(_piece(clip, first, last, rate))
     return found
 
@@ -96,6 +99,11 @@ def active_db(x: Array, rate: int) -> float:
     levels = hop_levels(x, rate).astype(np.float64)
     power = 10.0 ** (levels[levels > levels.max() - ACTIVE_DB] / 10.0)
     return float(10.0 * np.log10(power.mean()))
+
+
+def power_db(x: Array) -> float:
+    """Mean power of the whole, dB; pauses count."""
+    return float(10.0 * np.log10(max(float(np.square(x, dtype=np.float64).mean()), 1e-20)))
 
 
 def at_level(x: Array, level_db: float, rate: int) -> Array:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 Array = NDArray[np.float32]
 
 REVERBERATION_S = (0.15, 0.7)
-DIRECT_DB = (-3.0, 10.0)  # direct sound over everything else
+DIRECT_DB = (0.0, 12.0)  # direct sound over everything else
 EARLY = 6  # reflections
 EARLY_S = (0.003, 0.03)
 

@@ -17,7 +17,7 @@ from train.gate_eval.mixtures import (
     read_mixtures,
     write_mixtures,
 )
-from train.gate_eval.phrases import active_db, is_clean, phrases_of
+from train.gate_eval.phrases import active_db, is_clean, phrases_of, power_db
 from train.gate_eval.pool import Sound, kinds_of, pool_of
 from train.gate_eval.rooms import heard_in, made_room
 from train.manifest import Row, read_manifest
@@ -31,8 +31,8 @@ def test_ratios_are_as_asked(sets: dict[str, Path]) -> None:
     for folder in sets.values():
         for row in read_mixtures(folder):
             if math.isfinite(row.snr_db):
-                mix, clean, rate = load(folder, row)
-                got = active_db(clean, rate) - active_db(mix - clean, rate)
+                mix, clean, _ = load(folder, row)
+                got = power_db(clean) - power_db(mix - clean)
                 assert got == pytest.approx(row.snr_db, abs=0.1), row
 
 
@@ -168,6 +168,18 @@ def test_a_pause_is_no_phrase_and_is_not_made_loud() -> None:
         for phrase in phrases_of(clip, RATE, rng):
             assert active_db(phrase, RATE) == pytest.approx(active_db(clip, RATE), abs=1.0)
             assert np.mean(np.abs(phrase) < 0.01) < 0.5
+
+
+def test_a_phrase_has_no_clicks() -> None:
+    rng = np.random.default_rng(3)
+    clip = np.zeros(2 * RATE, np.float32)
+    clip[4000:20_000] = 0.1 * rng.standard_normal(16_000)
+    assert phrases_of(clip, RATE, rng)
+    clip[9000:20_000] = 0.0
+    clip[11_200:12_000] = 0.1 * rng.standard_normal(800)  # 50 ms
+    for _ in range(20):
+        for phrase in phrases_of(clip, RATE, rng):
+            assert len(phrase) < 8000
 
 
 def test_a_noisy_recording_is_no_target() -> None:
