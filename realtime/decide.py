@@ -92,12 +92,8 @@ class Decider:
         thresholds: Mapping[str, float] | None = None,
     ) -> None:
         self.decision = decision = decision or card.decision
-        self.thresholds = np.array(
-            [threshold_of(card, label, thresholds or {}) for label in card.labels], np.float32
-        )
-        self._close_under = np.maximum(
-            self.thresholds - np.float32(decision.hysteresis), self.thresholds / 2
-        )
+        self._card = card
+        self.steer(thresholds or {})
         self._rate = card.rate
         self._min_duration = round(decision.min_duration_s * card.rate)
         self._refractory = round(decision.refractory_s * card.rate)
@@ -117,6 +113,20 @@ class Decider:
         self.scores: Array = np.zeros(len(self._labels), np.float32)
         for label in self._labels:
             label.reset()
+
+    def steer(self, thresholds: Mapping[str, float]) -> None:
+        """Set other thresholds, which hold from the next window on.
+
+        Args:
+            thresholds: as at the beginning: what is not named is as the card says.
+        """
+        self.thresholds = np.array(
+            [threshold_of(self._card, label, thresholds) for label in self._card.labels],
+            np.float32,
+        )
+        self._close_under = np.maximum(
+            self.thresholds - np.float32(self.decision.hysteresis), self.thresholds / 2
+        )
 
     def update(self, scores: Array, at: int) -> list[Change]:
         """Take one window's scores.

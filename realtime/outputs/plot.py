@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from realtime.errors import MissingExtra, UsageError
 from realtime.outputs import Event, Opening, Reading, Start, Stop
+from realtime.outputs.bands import Bands
 from realtime.outputs.replace import Replacement, fault
 
 Array = NDArray[np.float32]
@@ -65,7 +66,7 @@ class Plot:
     def open(self, opening: Opening) -> None:
         """The input starts."""
         self._opening = opening
-        self._spectrum = _Spectrum(opening.rate)
+        self._spectrum = Bands(opening.rate, FIRST_COLUMN_S, BANDS)
         self._sound = _Columns(BANDS)
         self._scores = _Columns(len(opening.labels))
         self._tags: list[tuple[str, float, float, float]] = []
@@ -75,7 +76,7 @@ class Plot:
 
     def reading(self, reading: Reading) -> None:
         """Take the hop's sound and scores."""
-        for t, power in self._spectrum.frames(reading):
+        for t, power in self._spectrum.frames(reading.audio, reading.t):
             self._sound.add(t, power)
         self._scores.add(max(0.0, reading.t - 1e-9), reading.scores)
 
@@ -247,54 +248,3 @@ class _Columns:
             table[half:] = 0
         self._length = -(-self._length // 2)
         self.column_s *= 2
-
-
-class _Spectrum:
-    """Power in bands of equal width on the mel scale, for the eye: no model sees it.
-
-    Args:
-        rate: Hz of the sound.
-    """
-
-    def __init__(self, rate: int) -> None:
-        self._rate = rate
-        self._frame = 1 << max(5, round(np.log2(rate * 0.03)))
-        self._hop = max(1, round(rate * FIRST_COLUMN_S))
-        self._window = np.hanning(self._frame).astype(np.float32)
-        self._kept = np.zeros(0, np.float32)
-        self._top = _mel(rate / 2)
-        bins = np.fft.rfftfreq(self._frame, 1 / rate)
-        # bands between two bins take the power of the nearest
-        centres: NDArray[np.float64] = 700.0 * (
-            10.0 ** ((np.arange(BANDS) + 0.5) * self._top / BANDS / 2595.0) - 1.0
-        )
-        self._nearest = np.abs(bins[:, None] - centres).argmin(axis=0)
-        band = np.minimum((_mel(bins) * BANDS / self._top).astype(int), BANDS - 1)
-        self._starts = np.flatnonzero(np.diff(band, prepend=-1))
-        self._bands = band[self._starts]
-        self._counts = np.diff(np.append(self._starts, len(bins)))
-
-    def band_of(self, hz: float) -> float:
-        """Where a frequency is on the axis, 0 to BANDS."""
-        return float(_mel(hz) * BANDS / self._top)
-
-    def frames(self, reading: Reading) -> list[tuple[float, Array]]:
-        """Frames that a reading's sound completes: seconds, and power, float32 [BANDS]."""
-        end = reading.t
-        audio = np.concatenate([self._kept, reading.audio])
-        out = []
-        at = 0
-        while at + self._frame <= len(audio):
-            spectrum = np.fft.rfft(audio[at : at + self._frame] * self._window)
-            power = (spectrum.real**2 + spectrum.imag**2).astype(np.float32)
-            bands = power[self._nearest]
-            bands[self._bands] = np.add.reduceat(power, self._starts) / self._counts
-            middle = end - (len(audio) - at - self._frame / 2) / self._rate
-            out.append((max(0.0, middle), bands))
-            at += self._hop
-        self._kept = audio[at:]
-        return out
-
-
-def _mel(hz: Any) -> Any:
-    return 2595.0 * np.log10(1.0 + np.asarray(hz) / 700.0)

@@ -51,6 +51,17 @@ def test_an_event_can_always_end(kit):
     assert times(all_) == [("start", 1), ("stop", 3)]
 
 
+def test_other_thresholds_hold_from_the_next_window_on(kit):
+    decider = Decider(kit.band_card(labels=("a", "b"), decision=Decision()), None, {"a": 0.8})
+    rows = [np.array(row, np.float32) for row in ((0.7, 0.2), (0.7, 0.2), (0.2, 0.6))]
+    assert decider.update(rows[0], HOP) == []
+    decider.steer({"a": 0.6, "b": 0.9})
+    assert [c.label for c in decider.update(rows[1], 2 * HOP)] == ["a"]
+    decider.steer({})  # as the card says: 0.5
+    changes = decider.update(rows[2], 3 * HOP)
+    assert [(c.kind, c.label) for c in changes] == [("stop", "a"), ("start", "b")]
+
+
 def test_finish_stops_what_is_open(kit):
     before, all_ = run(kit, [(0.9, 0.9), (0.9, 0.9)])
     assert [c.kind for c in before] == ["start", "start"]
