@@ -1,1 +1,1 @@
-"""The control panel. Empty in this release: it reserves the room and imports nothing."""
+"""The control panel, `rt-panel`: the only room that imports PyQt6 (the extra `gui`)."""

@@ -1,0 +1,31 @@
+"""`rt-panel`: the control panel. See `rt-panel --help`."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+
+from realtime.commands.common import Parser, guarded, version
+from realtime.errors import MissingExtra
+
+
+def parser() -> argparse.ArgumentParser:
+    """The options of rt-panel."""
+    p = Parser(prog="rt-panel", description="See why the gate opened, set it, teach it.")
+    p.add_argument("--page", metavar="gate|tag|teach", help="show this page first")
+    p.add_argument("--config", metavar="FILE", help="settings file")
+    p.add_argument("--version", action="version", version=f"rt-panel {version()}")
+    return p
+
+
+@guarded
+def main(argv: Sequence[str]) -> int:
+    """Run rt-panel; the exit status."""
+    args = parser().parse_args(argv)
+    try:
+        from gui import app
+    except ModuleNotFoundError as e:
+        if (e.name or "").split(".")[0] != "PyQt6":
+            raise
+        raise MissingExtra("rt-panel needs PyQt6", 'pip install "rt-tag[gui]"') from e
+    return app.run(args)
