@@ -34,7 +34,7 @@ from realtime.duplex.prepare import adjust, begin_at, latency_ms, prepare
 from realtime.duplex.process import Opened, SoundProcess, Wanted
 from realtime.duplex.state import LiveState, Meters
 from realtime.duplex.worker import Worker
-from realtime.errors import AudioError, RtError, StreamLost, UsageError
+from realtime.errors import AudioError, DeviceNotFound, RtError, StreamLost, UsageError
 from realtime.fields import check
 from realtime.gate.settings import GATE, GateSettings
 from realtime.gate.stream import check_fit
@@ -142,16 +142,7 @@ class LiveGate:
             UsageError: settings that the sound has no room for.
         """
         try:
-            opened = self._open_first()
-            self._opened = opened
-            check_fit(self.settings, opened.rate, opened.channels, opened.channels)
-            prepare(self._memory, self.settings, opened, self._block)
-            begin_at(self._memory, 0)
-            if self._runner is not None:
-                self._worker = Worker(self._memory, self._wake, self.settings, self._runner)
-            self._notes = Notes(self._memory, self.settings, self._worker)
-            self._meters = Meters(self._memory)
-            self._let_run()
+            opened = self._start_first()
         except BaseException:
             self._release()
             raise
@@ -248,27 +239,44 @@ class LiveGate:
 
     # --- devices ------------------------------------------------------------------------------
 
-    def _open_first(self) -> Opened:
-        """Open the devices that a person means."""
+    def _start_first(self) -> Opened:
+        """Open the devices that a person means, and let sound run.
+
+        What fails is tried again in a new process: a device may be busy just now, and a driver
+        or a sound server may hang.
+        """
         for left in reversed(range(OPEN_TRIES)):
-            self._process = SoundProcess(self._memory, self._wake, self._stop_out)
-            self._source, self._sink = pick_pair(self._process.devices, *self._wanted)
             try:
-                opened = self._open(self._rates(), self._widths(), exactly=False)
-            except StreamLost:
+                return self._try_to_start()
+            except (DeviceNotFound, StreamLost):
                 raise
-            except AudioError:
+            except AudioError as e:
                 if not left:
                     raise
-                self._process.end()
-                self._pause(RETRY_S)
-                continue
-            if self._rate is not None and opened.rate != self._rate:
-                log.warning(
-                    "%s: has no %d Hz; using %d Hz", self._source.name, self._rate, opened.rate
-                )
-            return opened
+                log.debug("trying again: %s", e)
+            self._end_process()
+            if self._worker is not None:
+                self._worker.stop()
+            self._pause(RETRY_S)
         raise AssertionError("the last try raises")
+
+    def _try_to_start(self) -> Opened:
+        self._process = SoundProcess(self._memory, self._wake, self._stop_out)
+        self._source, self._sink = pick_pair(self._process.devices, *self._wanted)
+        opened = self._opened = self._open(self._rates(), self._widths(), exactly=False)
+        check_fit(self.settings, opened.rate, opened.channels, opened.channels)
+        prepare(self._memory, self.settings, opened, self._block)
+        begin_at(self._memory, 0)
+        if self._runner is not None:
+            self._worker = Worker(self._memory, self._wake, self.settings, self._runner)
+        self._notes = Notes(self._memory, self.settings, self._worker)
+        self._meters = Meters(self._memory)
+        self._let_run()
+        if self._rate is not None and opened.rate != self._rate:
+            log.warning(
+                "%s: has no %d Hz; using %d Hz", self._source.name, self._rate, opened.rate
+            )
+        return opened
 
     def _open(
         self, rates: list[int], widths: tuple[list[int], list[int]], *, exactly: bool

@@ -148,9 +148,9 @@ class SoundProcess:
             compiled=compiled,
             environment=environment or {},
         )
-        found = self._line(OPEN_S)
-        if "compiling" in found:
-            found = self._line_with_patience(on_compile)
+        while "compiling" in (found := self._line(OPEN_S)):
+            if found["compiling"]:
+                self._compiled(on_compile)
         return Opened(**found)
 
     def start(self) -> None:
@@ -182,12 +182,13 @@ class SoundProcess:
             self._ask.write(json.dumps(what).encode() + b"\n")
             self._ask.flush()
 
-    def _line_with_patience(self, on_compile: Callable[[], None]) -> dict[str, Any]:
+    def _compiled(self, on_compile: Callable[[], None]) -> None:
+        """Wait until something is compiled."""
         try:
-            return self._line(CACHED_S)
+            self._line(CACHED_S)
         except _Late:
             on_compile()
-        return self._line(COMPILE_S)
+            self._line(COMPILE_S)
 
     def _line(self, timeout_s: float) -> dict[str, Any]:
         """The next line; an error in it is raised."""

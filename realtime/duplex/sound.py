@@ -10,9 +10,9 @@ runs while sound does, except that the main thread looks four times a second whe
 streams run and the parent is there. Otherwise the callbacks are Python (`path.py`).
 
 Protocol, lines of JSON. To the parent: the devices, or an error. From the parent: what to
-open. Back: perhaps that a compiler is at work; then what was opened, or an error. From the
-parent "go", when it has prepared the memory. Back: started, or an error. Then nothing, until
-the parent closes stdin.
+open. Back: where a compiler begins and ends its work; then what was opened, or an error. From
+the parent "go", when it has prepared the memory. Back: started, or an error. Then nothing,
+until the parent closes stdin.
 """
 
 from __future__ import annotations
@@ -224,13 +224,15 @@ def _compiled(
 
     if not compiled.available():
         return {}
-    tell(compiling=True)
     ffi = sounddevice._ffi
     user = ffi.cast("void *", ffi.from_buffer(memory.map))
 
     def maker(name: str, kind: str) -> Maker:
         def make(device: Any, rate: int, channels: Any, latency: float) -> Any:
+            # apart, for compiling may take minutes and opening may not
+            tell(compiling=True)
             callback = ffi.cast("PaStreamCallback *", compiled.callback(name))
+            tell(compiling=False)
             # the class for libraries with callbacks in C; see its documentation
             return sounddevice._StreamBase(
                 kind,

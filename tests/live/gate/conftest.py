@@ -6,6 +6,7 @@ the others: the difference is what the gate adds.
 """
 
 import contextlib
+import importlib.util
 import json
 import os
 import shutil
@@ -38,38 +39,51 @@ def wait_for(ready, what, limit_s=30.0):
     return found
 
 
-class Jack:
-    """A JACK server with its dummy driver, 48 kHz."""
+def _live():
+    """The conftest of the folder above, which no import finds."""
+    path = LOOP.parents[1] / "conftest.py"
+    place = importlib.util.spec_from_file_location("live_conftest", path)
+    module = importlib.util.module_from_spec(place)
+    place.loader.exec_module(module)
+    claim = module.claim_name
+
+    def claim_name():
+        """Not a name under which a server runs that its tests left behind."""
+        passed = []
+        try:
+            while True:
+                name, lock = claim()
+                env = os.environ | {"JACK_DEFAULT_SERVER": name}
+                command = ["jack_lsp"]
+                if subprocess.run(command, capture_output=True, env=env).returncode:
+                    return name, lock
+                passed.append(lock)
+        finally:
+            for lock in passed:
+                lock.close()
+
+    module.claim_name = claim_name
+    return module
+
+
+class Jack(_live().JackCard):
+    """A JACK server with more channels: those of a gate, and those that hear it."""
 
     def __init__(self, room, period, channels):
-        self.room, self.period, self.channels = room, period, channels
-        self.name = os.environ["JACK_DEFAULT_SERVER"]
-        self.start()
+        self.channels = channels
+        super().__init__(room, period)
 
     def start(self):
-        # -S: a late client delays the cycle instead of losing it; the dummy's clock paces it
+        # -S: a late client delays the cycle instead of losing it; the dummy's clock paces it.
+        # Now and then the server misses a new client, and waits ten times -t for it.
         command = (
-            f"jackd --no-realtime -n {self.name} -S -t 2000 -d dummy -r {RATE} "
+            f"jackd --no-realtime -n {self.name} -S -t 1000 -d dummy -r {RATE} "
             f"-p {self.period} -C {self.channels} -P {self.channels}"
         )
-        with (self.room / "jack.log").open("ab") as log:
-            self.process = subprocess.Popen(command.split(), stdout=log, stderr=log)
-        wait_for(lambda: "system:capture_1" in self.ports(), "jackd")
-
-    def close(self):
-        self.process.terminate()
-        try:
-            self.process.wait(5)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
-
-    def ports(self):
-        done = subprocess.run(["jack_lsp"], capture_output=True, text=True, check=False)
-        return done.stdout.split()
+        self._serve(command.split(), lambda: "system:capture_1" in self.ports())
 
     def clients(self):
-        """Names of the clients that have come, in no order, with their ports."""
+        """Names of the clients that have ports, with those."""
         found = {}
         for port in self.ports():
             client, _, name = port.rpartition(":")
@@ -174,6 +188,14 @@ class Bench:
     def pass_through(self, gate, sound, meanwhile=None):
         """Play to a gate; what was heard directly, and from the gate: float32 [n, outputs]."""
         outputs = gate.started["output_channels"]
+        heard = self._loop(gate, sound, outputs, meanwhile)
+        return heard[:, 0], heard[:, 1:]
+
+    def play(self, gate, sound):
+        """Play to a gate whose output is elsewhere."""
+        self._loop(gate, sound, 0, None)
+
+    def _loop(self, gate, sound, outputs, meanwhile):
         path, result = self.room / "play.wav", self.room / "heard.wav"
         soundfile.write(path, sound, RATE, subtype="FLOAT")
         before = set(self.jack.clients())
@@ -198,8 +220,7 @@ class Bench:
             finally:
                 loop.kill()
         assert loop.returncode == 0, errors
-        heard = soundfile.read(result, dtype="float32", always_2d=True)[0]
-        return heard[:, 0], heard[:, 1:]
+        return soundfile.read(result, dtype="float32", always_2d=True)[0]
 
     def _wire(self, me, gate, width, outputs):
         self.jack.connect(f"{me}:out_0", f"{me}:in_0")
@@ -234,6 +255,19 @@ def rt_gate():
     if path is None:
         pytest.skip("rt-gate is not installed beside this Python: pip install -e .")
     return path
+
+
+@pytest.fixture
+def gates(no_card, rt_gate):
+    """Starts gates and waits until their sound runs."""
+    with contextlib.ExitStack() as stack:
+
+        def start(*options):
+            gate = stack.enter_context(contextlib.closing(Gate(rt_gate, *options)))
+            gate.started = gate.wait_for("start")
+            return gate
+
+        yield start
 
 
 @pytest.fixture
