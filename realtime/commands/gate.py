@@ -51,6 +51,9 @@ LIVE = {
     "--block": ("N", "samples that the sound card hands on at a time"),
     "--virtual-mic": ("NAME", "be a microphone of this name for other programs"),
 }
+CONTROL = {
+    "--control-token-file": ("FILE", "what clients of the control socket have to say"),
+}
 SWITCHES = {
     "--level": "the classical gate, by level and without a model",
     "--unlink": "each channel by its own level",
@@ -84,6 +87,10 @@ def parser() -> argparse.ArgumentParser:
     _add(group, KEY)
     _switch(group, "--listen")
     _add(p.add_argument_group("live sound"), LIVE)
+    group = p.add_argument_group("control")
+    text = "be watched and set through a socket on this machine; any free port"
+    group.add_argument("--control", nargs="?", const="0", metavar="PORT", help=text)
+    _add(group, CONTROL)
     add_shared(p)
     return p
 
@@ -159,6 +166,8 @@ def gate(args: argparse.Namespace) -> int:
 
         print_config(rows)
         return 0
+    if args.inputs and options.control is not None and args.control is not None:
+        raise UsageError("--control belongs to live sound", "leave it out, or IN and OUT")
     if not args.inputs:
         return live(args, options, settings, runner)
     from realtime.commands.gate_file import Run, check_use
@@ -180,6 +189,10 @@ def live(
     for option in ("trace", "plot"):
         if getattr(args, option):
             raise UsageError(f"--{option} belongs to a file", "give IN and OUT")
+    if options.control is not None:
+        from realtime.commands.gate_control import run_controlled
+
+        return run_controlled(options, settings, runner, json=args.json)
     return run_live(
         settings,
         runner,

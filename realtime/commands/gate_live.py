@@ -5,12 +5,14 @@ from __future__ import annotations
 import contextlib
 import sys
 import time
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, Protocol
 
 from realtime.commands.common import INTERRUPTED, Interrupts, say
 from realtime.duplex import BLOCK
-from realtime.duplex.events import Ended, Started
+from realtime.duplex.events import Ended, LiveEvent, Started
 from realtime.duplex.live import LiveGate
+from realtime.duplex.state import LiveState
 from realtime.errors import UsageError
 from realtime.gate.settings import GateSettings
 from realtime.outputs.jsonl import JsonLines
@@ -85,13 +87,25 @@ def run_live(
             gate.start()
             signals.running = True
             stack.callback(gate.stop)
-            _show(gate, json or not sys.stdout.isatty())
+            show(gate, json or not sys.stdout.isatty())
         if gate.fault is not None:
             raise gate.fault
     return INTERRUPTED
 
 
-def _show(gate: LiveGate, json: bool) -> None:
+class Shown(Protocol):
+    """What can be shown: a `LiveGate`, or what keeps one."""
+
+    def events(self, timeout_s: float | None = None) -> Iterator[LiveEvent | None]:
+        """As those of `LiveGate`."""
+        ...
+
+    def state(self) -> LiveState:
+        """As that of `LiveGate`."""
+        ...
+
+
+def show(gate: Shown, json: bool) -> None:
     """Show events, and the meter, until the end."""
     lines = JsonLines(sys.stdout) if json else None
     meter: LiveMeter | None = None
@@ -143,7 +157,7 @@ def _started(event: Started) -> str:
     )
 
 
-def _report(gate: LiveGate, own: float) -> str:
+def _report(gate: Shown, own: float) -> str:
     """How it went."""
     state = gate.state()
     sound = state.sound_cpu_s / max(state.t, 1e-9)

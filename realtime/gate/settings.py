@@ -60,6 +60,8 @@ class GateOptions(msgspec.Struct, frozen=True, kw_only=True):
         format: of raw PCM; empty is s16.
         block: samples that a sound card hands on at a time; 0 is the usual.
         virtual_mic: name of a virtual microphone to play into; empty is none.
+        control: port of the control socket; 0 is any that is free, None is no socket.
+        control_token_file: file of the token that its clients have to say; empty makes one.
     """
 
     model: str = DEFAULT_GATE
@@ -91,6 +93,8 @@ class GateOptions(msgspec.Struct, frozen=True, kw_only=True):
     format: Literal["", "s16", "s24", "s32", "f32"] = ""
     block: int = 0
     virtual_mic: str = ""
+    control: int | None = None
+    control_token_file: str = ""
 
 
 class GateSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -151,6 +155,7 @@ GATE = Schema(
         "close_db": _LEVELS,
         "key_highpass": (0.0, 20_000.0),
         "key_lowpass": (0.0, 96_000.0),
+        "control": (0, 65_535),
     },
 )
 
@@ -176,7 +181,7 @@ def load_options(
     """
     flat, origins = merge(GATE, flags, environ, config)
     options = GateOptions(**flat)
-    _agree(options, origins)
+    agree(options, origins)
     return options, origins
 
 
@@ -226,6 +231,8 @@ def settle(
         if card is None and name in ("threshold", "hysteresis"):
             continue
         value = getattr(settings if name in fields_of(GateSettings) else options, name)
+        if value is None:
+            continue
         silent = f"card {card.name}" if card is not None and name in said_by_card else "default"
         rows.append((name, toml_of(value), origins.get(name, silent)))
     return settings, rows
@@ -256,8 +263,12 @@ def score_for(card: Card, lookahead_ms: float) -> int:
     return fitting[-1] if fitting else 0
 
 
-def _agree(options: GateOptions, origins: Mapping[str, str]) -> None:
+def agree(options: GateOptions, origins: Mapping[str, str]) -> None:
     """Refuse settings that contradict each other.
+
+    Args:
+        options: what was said.
+        origins: where, of those that were.
 
     Raises:
         UsageError: so.

@@ -1,0 +1,264 @@
+"""`Host`: keeps a live gate: waits for devices, starts it anew, falls back to the old one.
+
+Used by `desk.py` and by the command. A thread of its own starts and ends gates, one request
+after the other; bypass and mute need not wait for it. To the command it looks like a
+`LiveGate` that never ends by itself: `events` and `state`.
+"""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import msgspec
+
+from realtime.control.setup import Setup
+from realtime.duplex.events import Ended, LiveEvent, Started
+from realtime.duplex.live import LiveGate
+from realtime.duplex.state import LiveState
+from realtime.duplex.virtual_mic import VirtualMic
+from realtime.errors import AudioError, RtError
+from realtime.gate.ramp import SILENCE_DB
+from realtime.outputs import DeviceEvent
+from realtime.sources.device import EAGER_S, LATE_RETRY_S, RETRY_S
+
+Told = Callable[[dict[str, Any] | RtError], None]
+
+log = logging.getLogger("rt.realtime.control")
+
+
+class Host:
+    """Keeps a gate.
+
+    Args:
+        setup: what to start with.
+        on_event: called with each event of the gate, from some thread.
+        on_change: called when what runs has changed: phase or settings; likewise.
+
+    Attributes:
+        setup: the one in force.
+        gate: the gate that runs, or the last one; None before the first.
+        phase: "starting", "running", "waiting" (for a device), "lost" (it was there), "ended".
+        trouble: why it waits.
+        restarts: how often a gate was started anew.
+        fault: what ended it, if it did not end because of `stop`.
+    """
+
+    def __init__(
+        self,
+        setup: Setup,
+        on_event: Callable[[LiveEvent], None] = lambda _: None,
+        on_change: Callable[[], None] = lambda: None,
+    ) -> None:
+        self.setup = setup
+        self.gate: LiveGate | None = None
+        self.phase = "starting"
+        self.trouble: RtError | None = None
+        self.restarts = 0
+        self.fault: BaseException | None = None
+        self._on_event, self._on_change = on_event, on_change
+        self._switches = {"bypass": False, "mute": False}
+        self._coming: LiveGate | None = None  # it is being started
+        self._mic: VirtualMic | None = None
+        self._events: queue.SimpleQueue[LiveEvent | None] = queue.SimpleQueue()
+        self._jobs: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        self._stopping = False
+        self._thread = threading.Thread(target=self._run, name="gate host", daemon=True)
+
+    # --- from any thread ----------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Begin to start the gate."""
+        self._thread.start()
+
+    def stop(self, wait: bool = True) -> None:
+        """End; without `wait` from a signal handler, too. `events` ends after the last one."""
+        self._stopping = True
+        for gate in (self._coming, self.gate):
+            if gate is not None:
+                gate.stop(wait=False)
+        self._jobs.put(None)
+        if wait and self._thread.is_alive():
+            self._thread.join()
+
+    def switch(self, **switches: bool) -> None:
+        """Bypass or mute, at once, also while a gate starts."""
+        self._switches |= switches
+        gate = self.gate
+        if gate is not None:
+            gate.set(**switches)
+        self._on_change()
+
+    def change(self, said: Mapping[str, Any], told: Told) -> None:
+        """Change settings, with a new start where that takes one; `told` how it went."""
+        self._jobs.put(lambda: self._tell(told, lambda: self._change(said)))
+
+    def state(self) -> LiveState:
+        """How things are."""
+        gate = self.gate
+        if gate is None:
+            return _resting(self.setup, self._switches)
+        return gate.state()
+
+    def events(self, timeout_s: float | None = None) -> Iterator[LiveEvent | None]:
+        """As those of `LiveGate`, of one gate after the other."""
+        while True:
+            try:
+                event = self._events.get(timeout=timeout_s)
+            except queue.Empty:
+                yield None
+                continue
+            if event is None:
+                return
+            yield event
+
+    @property
+    def started(self) -> Started | None:
+        """What runs."""
+        return self.gate.started if self.gate is not None else None
+
+    # --- the thread ---------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        try:
+            self._open(first=True)
+            since = time.monotonic()
+            while not self._stopping:
+                try:
+                    job = self._jobs.get(timeout=self._patience(since))
+                except queue.Empty:
+                    self._open(first=False)
+                    continue
+                if job is not None:
+                    job()
+                if self.phase != "waiting":
+                    since = time.monotonic()
+        except BaseException as e:
+            self.fault = e
+        finally:
+            self._end()
+            if self._mic is not None:
+                self._mic.close()
+            self.phase = "ended"
+            self._on_change()
+            self._events.put(None)
+
+    def _patience(self, since: float) -> float | None:
+        """Seconds until the next look for a device; None where nothing is looked for."""
+        if self.phase != "waiting":
+            return None
+        return RETRY_S if time.monotonic() - since < EAGER_S else LATE_RETRY_S
+
+    def _open(self, first: bool) -> None:
+        """Start the gate; without a device it is for the next time."""
+        try:
+            self._start(self.setup)
+        except AudioError as e:
+            if self._stopping:
+                return
+            if first or str(e) != str(self.trouble):
+                log.warning("%s; waiting for it", e.line())
+            self._enter("waiting", e)
+
+    def _start(self, setup: Setup) -> None:
+        """Start a gate.
+
+        Raises:
+            RtError: it does not start; nothing runs then.
+        """
+        self._enter("starting")
+        wanted = setup.wanted()
+        name = setup.options.virtual_mic
+        if self._mic is not None and self._mic.name != name:
+            self._mic.close()
+            self._mic = None
+        if name:
+            self._mic = self._mic or VirtualMic(name)
+            wanted |= {
+                "output_device": self._mic.outputs,
+                "environment": self._mic.environment,
+            }
+        gate = LiveGate(setup.settings, setup.runner, **wanted, on_event=self._hear)
+        self._coming = gate
+        try:
+            if self._stopping:
+                return
+            gate.start()
+        finally:
+            self._coming = None
+        self.setup, self.gate = setup, gate
+        gate.set(**self._switches)
+        self._enter("running")
+
+    def _end(self) -> None:
+        gate = self.gate
+        if gate is not None:
+            gate.stop()
+            self.fault = self.fault or gate.fault
+
+    def _change(self, said: Mapping[str, Any]) -> dict[str, Any]:
+        new = self.setup.changed(said)
+        if not self.setup.restarts(new):
+            if self.gate is not None:
+                self.gate.set(**new.steered())
+            self.setup = new
+            self._on_change()
+            return {"restarted": False}
+        old, ran = self.setup, self.phase != "waiting"
+        self._end()
+        self.restarts += 1
+        try:
+            self._start(new)
+        except RtError as e:
+            if not ran and isinstance(e, AudioError):
+                self.setup = new
+                self._enter("waiting", e)
+            else:
+                self.setup = old
+                self._open(first=True)
+            raise
+        return {"restarted": True}
+
+    def _tell(self, told: Told, do: Callable[[], dict[str, Any]]) -> None:
+        try:
+            told(do() | {"settings": msgspec.to_builtins(self.setup.settings)})
+        except RtError as e:
+            told(e)
+
+    def _hear(self, event: LiveEvent) -> None:
+        """An event of the gate, in one of its threads."""
+        if isinstance(event, DeviceEvent) and event.state in ("lost", "back"):
+            self._enter("lost" if event.state == "lost" else "running")
+        if isinstance(event, Ended) and self.gate is not None and self.gate.fault is not None:
+            self._stopping = True
+            self._jobs.put(None)
+        self._events.put(event)
+        self._on_event(event)
+
+    def _enter(self, phase: str, trouble: RtError | None = None) -> None:
+        self.phase, self.trouble = phase, trouble
+        self._on_change()
+
+
+def _resting(setup: Setup, switches: dict[str, bool]) -> LiveState:
+    """The state of a gate that has not begun."""
+    own = setup.settings
+    numbers: dict[str, Any] = {
+        name: 0 if kind == "int" else 0.0
+        for name, kind in LiveState.__annotations__.items()
+        if kind in ("int", "float")
+    }
+    levels = dict.fromkeys(("input_db", "output_db", "gain_db"), SILENCE_DB)
+    return LiveState(
+        **(
+            numbers
+            | levels
+            | {"threshold": own.threshold_db if own.level else own.threshold}
+            | {"running": False, "score": None, "open": False, "overloaded": False}
+            | switches
+        )
+    )

@@ -1,0 +1,150 @@
+"""`Setup`: what a gate is started with, and how it differs from another. For `host.py`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+import msgspec
+
+from realtime.duplex import BLOCK
+from realtime.duplex.live import BLOCKS, STEERED
+from realtime.errors import UsageError
+from realtime.fields import check, fields_of, nearest
+from realtime.gate.settings import GATE, GateOptions, GateSettings, agree, require_gate, settle
+from realtime.library import find_model
+from realtime.runners import Runner, open_runner
+from realtime.sources.device import MOST_CHANNELS, RATES
+
+MODEL: Final = ("model", "card", "runtime", "threads", "level")  # what decides who decides
+FIXED: Final = {  # of the options, those that no request changes
+    "key": "the key of live sound is the sound",
+    "format": "it is for raw PCM",
+    "control": "it is what you are talking to",
+    "control_token_file": "it is read once",
+}
+CHANGED: Final = tuple(name for name in fields_of(GateOptions) if name not in FIXED)
+RESTARTS: Final = tuple(name for name in CHANGED if name not in STEERED)
+DEVICES: Final[dict[str, tuple[float, float]]] = {  # 0 is the usual
+    "rate": RATES,
+    "block": BLOCKS,
+    "channels": (1, MOST_CHANNELS),
+    "output_channels": (1, MOST_CHANNELS),
+}
+RANGES: Final = GATE.ranges | DEVICES
+
+
+class Setup(msgspec.Struct, frozen=True):
+    """What one gate is started with.
+
+    Args:
+        options: what was said, by the command line or a client since.
+        settings: what that comes to with the model's card.
+        runner: the model, opened; None for the level gate.
+    """
+
+    options: GateOptions
+    settings: GateSettings
+    runner: Runner | None
+
+    def changed(self, said: Mapping[str, Any]) -> Setup:
+        """The same with other settings, and with another model, opened, if they name one.
+
+        Args:
+            said: fields of `GateOptions`; null is "nobody spoke": the card's, or the default.
+
+        Raises:
+            UsageError: no setting, one that cannot be changed, a wrong value, a contradiction.
+            ModelError: the model cannot be used.
+        """
+        options = msgspec.structs.replace(self.options, **checked(said))
+        agree(options, {name: name for name in CHANGED})
+        runner = self.runner
+        if any(getattr(options, name) != getattr(self.options, name) for name in MODEL):
+            runner = None if options.level else open_model(options)
+        card = None if runner is None else runner.card
+        settings, _ = settle(options, {}, card)
+        setup = Setup(options, settings, runner)
+        require_live(setup)
+        return setup
+
+    def restarts(self, other: Setup) -> bool:
+        """Whether a gate has to start anew to go on with another setup."""
+        return any(
+            getattr(self.options, name) != getattr(other.options, name) for name in RESTARTS
+        )
+
+    def steered(self) -> dict[str, Any]:
+        """The settings that may change while it runs."""
+        return {name: getattr(self.settings, name) for name in STEERED}
+
+    def wanted(self) -> dict[str, Any]:
+        """What `LiveGate` is told beside its settings."""
+        own = self.options
+        return {
+            "device": own.device or None,
+            "output_device": own.output_device or None,
+            "rate": own.rate or None,
+            "block": own.block or BLOCK,
+            "channels": own.channels or None,
+            "output_channels": own.output_channels or None,
+        }
+
+
+def require_live(setup: Setup) -> None:
+    """Refuse what no live gate can be.
+
+    Raises:
+        UsageError: so.
+    """
+    own = setup.options
+    if own.virtual_mic and own.output_device:
+        raise UsageError(
+            "virtual_mic and output_device are two outputs", "leave one of them out"
+        )
+    if setup.settings.key:
+        raise UsageError("--key belongs to a file", FIXED["key"])
+    for name in DEVICES:
+        if getattr(own, name):
+            _in_range(name, getattr(own, name))
+
+
+def checked(said: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings in their own types.
+
+    Raises:
+        UsageError: no setting, one that cannot be changed, or a wrong value.
+    """
+    found = {}
+    for name, value in said.items():
+        if name in FIXED:
+            raise UsageError(f"{name} cannot be changed", FIXED[name])
+        if name not in CHANGED:
+            raise UsageError(f"there is no setting {name}", nearest(name, CHANGED))
+        if value is None:
+            found[name] = getattr(GateOptions(), name)
+            continue
+        value = check(name, value, name, GATE)
+        if name in DEVICES and value:
+            _in_range(name, value)
+        found[name] = value
+    return found
+
+
+def open_model(options: GateOptions) -> Runner:
+    """The model of some options.
+
+    Raises:
+        UsageError: there is none of that name.
+        ModelError: it cannot be used, or is no gate.
+    """
+    path = find_model(options.model, options.runtime)
+    runner = open_runner(path, options.card or None, options.runtime or None, options.threads)
+    require_gate(runner.card)
+    return runner
+
+
+def _in_range(name: str, value: float) -> None:
+    low, high = DEVICES[name]
+    if not low <= value <= high:
+        raise UsageError(f"{name} is {value:g}", f"use {low:g} to {high:g}")
