@@ -138,7 +138,7 @@ def _learn(
     data = report.sides_of(sides, learned.held)
     recipe = _recipe(gate.card.name, data, seed)
     measured = report.measured_of(learned.comparisons)
-    card = report.card_of(gate.card, _name(args), learned.hysteresis, recipe, measured)
+    card = report.card_of(gate.card, _name(args), learned.rule, recipe, measured)
     _write(output, gate, learned.head, card, learned.memory, learned.heard)
     if args.plot:
         _plot(args.plot, learned, card)
@@ -153,14 +153,14 @@ def _learn_more(
     output: Replacement, progress: Progress,
 ) -> dict[str, Any]:  # fmt: skip
     from realtime.learn import report
-    from realtime.learn.more import learn_more
+    from realtime.learn.more import learn_more, rule_of
 
     more = learn_more(sides, gate, seed, progress)
     data = report.sides_of(sides, more.held)
     recipe = _recipe(gate.card.name, data, seed) | {"before": gate.card.recipe}
     measured = report.measured_more(more)
-    hysteresis = gate.card.decision.hysteresis
-    card = report.card_of(gate.card, _name(args), hysteresis, recipe, measured)
+    rule = rule_of(gate.card)
+    card = report.card_of(gate.card, _name(args), rule, recipe, measured)
     _write(output, gate, more.head, card, more.memory, more.heard)
     if more.worse:
         say(f"warning: {report.advise_more(more)}")

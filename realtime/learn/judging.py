@@ -131,27 +131,59 @@ def onset_weight(gate: States) -> Floats:
     return weight
 
 
-def states_of(scores: Floats, threshold: float, hysteresis: float, ahead: int) -> States:
-    """The states of a learned gate, as `realtime.gate.judge.Judge` decides.
+class Rule(msgspec.Struct, frozen=True):
+    """How scores open a learned gate; the words are those of `realtime.gate.judge.Judge`.
+
+    Args:
+        threshold: it opens where the score is at least this.
+        hysteresis: it closes where the score is under the threshold by more than this.
+        min_open: hops that an opening lasts at least.
+    """
+
+    threshold: float = 0.5
+    hysteresis: float = 0.0
+    min_open: int = 0
+
+
+def states_of(scores: Floats, rule: Rule, ahead: int) -> States:
+    """The states of a learned gate.
 
     Args:
         scores: float32 [mixtures, hops], of each decision.
-        threshold: it opens where the score is at least this.
-        hysteresis: it closes where the score is under the threshold by more than this.
+        rule: what opens and closes it.
         ahead: look-ahead in hops: a decision takes effect so much earlier.
 
     Returns:
         bool [mixtures, hops + 1]. Decision k has heard what came before hop k + 1.
     """
     hops = scores.shape[-1]
-    place = np.arange(hops)
-    over = np.where(scores >= threshold, place, -1)
-    under = np.where(scores < max(threshold - hysteresis, threshold / 2), place, -1)
-    decided = np.maximum.accumulate(over, -1) > np.maximum.accumulate(under, -1)
-    states: States = np.zeros((*scores.shape[:-1], hops + 1), bool)
+    line = max(rule.threshold - rule.hysteresis, rule.threshold / 2)
+    opens, closes = _next(scores >= rule.threshold), _next(scores < line)
+    decided = np.zeros(scores.shape, bool)
+    for row, openings, closings in zip(decided, opens.tolist(), closes.tolist(), strict=True):
+        at = 0
+        while (begin := openings[at]) < hops:
+            at = closings[min(begin + max(1, rule.min_open), hops)]
+            row[begin:at] = True
+    states: States = np.zeros((len(scores), hops + 1), bool)
     k = np.minimum(np.arange(hops + 1) - 1 + ahead, hops - 1)
-    states[..., k >= 0] = decided[..., k[k >= 0]]
+    states[:, k >= 0] = decided[:, k[k >= 0]]
     return states
+
+
+def _next(where: States) -> NDArray[np.int64]:
+    """The first hop from each one on where something holds; the number of hops if none.
+
+    Args:
+        where: bool [mixtures, hops].
+
+    Returns:
+        int64 [mixtures, hops + 1].
+    """
+    count, hops = where.shape
+    place = np.full((count, hops + 1), hops)
+    place[:, :-1] = np.where(where, np.arange(hops), hops)
+    return np.minimum.accumulate(place[:, ::-1], axis=1)[:, ::-1]
 
 
 def auc(label: NDArray[np.bool_], score: Floats) -> float:

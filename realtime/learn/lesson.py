@@ -31,7 +31,7 @@ from realtime.learn.hearing import (
     lessons_of,
     teach,
 )
-from realtime.learn.judging import Figures, auc, states_of
+from realtime.learn.judging import Figures, Rule, auc, states_of
 from realtime.learn.memory import CHOSE, JUDGED, TAUGHT, Memory, remember
 from realtime.learn.mixtures import Mixer
 from realtime.learn.rival import LevelSettings, filters, run_level, tune_level
@@ -44,9 +44,10 @@ HELD_BACK: Final = 0.25  # share of the examples that judges
 CHOOSING: Final = 0.2  # share of the rest that chooses the threshold
 RECORDED: Final = 0.4  # share of mixtures at recorded levels, while learning
 THRESHOLD: Final = 0.5  # of every learned gate: the scores are shifted to fit
-SHIFTS: Final = tuple(np.arange(-3.0, 3.05, 0.2))  # of the scores, before the sigmoid
+SHIFTS: Final = tuple(np.arange(-2.5, 2.55, 0.25))  # of the scores, before the sigmoid
 APART_DB: Final = -26.0  # level at which held-back recordings are told apart, dBFS
-HYSTERESES: Final = (0.05, 0.1, 0.15, 0.2, 0.25)
+HYSTERESES: Final = (0.05, 0.15, 0.25)
+MIN_OPENS: Final = (0, 5, 10, 15)  # hops
 
 
 class Sizes(msgspec.Struct, frozen=True):
@@ -89,7 +90,7 @@ class Learned(msgspec.Struct):
 
     Attributes:
         head: for the file.
-        hysteresis: for the card.
+        rule: for the card.
         memory: for the file.
         held: how examples were held back, by side: "files" or "time".
         apart: how well held-back sides are told apart, 0.5 to 1.
@@ -98,7 +99,7 @@ class Learned(msgspec.Struct):
     """
 
     head: Head
-    hysteresis: float
+    rule: Rule
     memory: Memory
     held: dict[str, str]
     apart: float
@@ -149,7 +150,7 @@ def learn(
     choosing = lessons_of(chose, gate.card)
     units = len(gate.head.hidden_bias)
     head = fit_head(taught, choosing, units, seed, epochs=EPOCHS, done=told.step)
-    head, hysteresis = calibrate(head, chose, gate.card)
+    head, rule = calibrate(head, chose, gate.card)
     apart = told_apart(head, gate, held_open, held_closed)
     demand_apart(apart)
 
@@ -158,12 +159,12 @@ def learn(
     comparisons: list[Comparison] = []
     for levels, recorded in (("recorded", 1.0), ("any", 0.0)):
         settings = tune_level(list(mixer.draw(n.tuned, recorded)), rate, told.step)
-        comparisons += compare(levels, judged[levels], head, hysteresis, settings, gate.card)
+        comparisons += compare(levels, judged[levels], head, rule, settings, gate.card)
     parts = {TAUGHT: taught, CHOSE: choosing, JUDGED: lessons_of(judged["any"], gate.card)}
     digests = {side.name: [c.digest for c in side.clips] for side in (opens, closeds)}
     return Learned(
         head,
-        hysteresis,
+        rule,
         remember(parts, digests, rng),
         {"open": how_open, "closed": how_closed},
         apart,
@@ -172,22 +173,25 @@ def learn(
     )
 
 
-def calibrate(head: Head, heard: Heard, card: Card) -> tuple[Head, float]:
-    """Shift each score so that `THRESHOLD` is its best threshold; choose the hysteresis."""
+def calibrate(head: Head, heard: Heard, card: Card) -> tuple[Head, Rule]:
+    """Shift each score so that `THRESHOLD` is its best threshold; choose the other rules."""
     truth, logits = heard.truth, head.logits(heard.embeddings)
     ahead = ahead_of(card)
 
-    def cost(i: int, shift: float, hysteresis: float) -> float:
-        scores = sigmoid(logits[..., i] + np.float32(shift))
-        return truth.cost(states_of(scores, THRESHOLD, hysteresis, ahead[i]))
+    def best(i: int, rules: Sequence[Rule]) -> tuple[float, Rule]:
+        """Shift and rule with the least cost for a score."""
+        costs = []
+        for shift in SHIFTS:
+            scores = sigmoid(logits[..., i] + np.float32(shift))
+            costs += [truth.cost(states_of(scores, rule, ahead[i])) for rule in rules]
+        at, place = divmod(int(np.argmin(costs)), len(rules))
+        return SHIFTS[at], rules[place]
 
-    hysteresis = min(HYSTERESES, key=lambda h: min(cost(0, s, h) for s in SHIFTS))
-    shifts = [
-        min(SHIFTS, key=lambda s, i=i: cost(i, s, hysteresis))  # type: ignore[misc]
-        for i in range(len(ahead))
-    ]
+    # the first score chooses for all: a card has one rule
+    _, rule = best(0, [Rule(THRESHOLD, h, m) for h in HYSTERESES for m in MIN_OPENS])
+    shifts = [best(i, [rule])[0] for i in range(len(ahead))]
     bias = head.score_bias + np.array(shifts, np.float32)
-    return msgspec.structs.replace(head, score_bias=bias), hysteresis
+    return msgspec.structs.replace(head, score_bias=bias), rule
 
 
 def told_apart(
@@ -216,7 +220,7 @@ def compare(
     levels: str,
     heard: Heard,
     head: Head,
-    hysteresis: float,
+    rule: Rule,
     settings: LevelSettings,
     card: Card,
 ) -> Iterator[Comparison]:
@@ -224,7 +228,7 @@ def compare(
     truth, scores = heard.truth, head.scores(heard.embeddings)
     ahead = ahead_of(card)
     for i in sorted({0, len(ahead) - 1}):
-        learned = states_of(scores[..., i], THRESHOLD, hysteresis, ahead[i])
+        learned = states_of(scores[..., i], rule, ahead[i])
         level = run_level(heard.mixtures, card.rate, settings, ahead[i])
         yield Comparison(
             levels,

@@ -12,12 +12,13 @@ from typing import Final
 import msgspec
 import numpy as np
 
+from realtime.card import Card
 from realtime.errors import AudioError, CardError
 from realtime.learn.examples import Side
 from realtime.learn.gate_file import GateFile
 from realtime.learn.head import Head, Lessons, fit_head, together
 from realtime.learn.hearing import Heard, Progress, Silent, hear, lessons_of, teach
-from realtime.learn.judging import Figures, states_of
+from realtime.learn.judging import Figures, Rule, states_of
 from realtime.learn.lesson import HELD_BACK, SHIFTS, THRESHOLD, Sizes
 from realtime.learn.memory import CHOSE, JUDGED, TAUGHT, Memory, remember
 from realtime.learn.mixtures import Mixer
@@ -139,6 +140,12 @@ def learn_more(
     )
 
 
+def rule_of(card: Card) -> Rule:
+    """The rule that a card gives."""
+    hops = round(card.decision.min_duration_s / card.hop_s)
+    return Rule(card.threshold(card.labels[0]), card.decision.hysteresis, hops)
+
+
 def recall(head: Head, lessons: Lessons) -> Recall:
     """How a head does, hop by hop, without look-ahead."""
     opened = head.scores(lessons.embedding)[:, 0] >= THRESHOLD
@@ -170,8 +177,7 @@ def _balanced(head: Head, lessons: Lessons) -> Head:
 
 def _figures(head: Head, heard: Heard, gate: GateFile) -> Figures:
     scores = head.scores(heard.embeddings)[..., 0]
-    hysteresis = gate.card.decision.hysteresis
-    return heard.truth.figures(states_of(scores, THRESHOLD, hysteresis, 0))
+    return heard.truth.figures(states_of(scores, rule_of(gate.card), 0))
 
 
 def _demand_consistent(sides: dict[str, Side], memory: Memory) -> None:

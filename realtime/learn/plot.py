@@ -9,6 +9,7 @@ import warnings
 from pathlib import Path
 from typing import Any, Final
 
+import msgspec
 import numpy as np
 
 from realtime.card import Card
@@ -72,7 +73,8 @@ def _curve(axes: Any, learned: Learned) -> None:
     scores = learned.head.scores(learned.heard.embeddings)[..., 0]
     lost, false = [], []
     for threshold in np.quantile(scores, np.linspace(0.0, 1.0, POINTS)):
-        states = states_of(scores, float(threshold), learned.hysteresis, 0)
+        rule = msgspec.structs.replace(learned.rule, threshold=float(threshold))
+        states = states_of(scores, rule, 0)
         lost.append(100.0 * float((~states[truth.gate]).mean()))
         false.append(60.0 * float((states & ~truth.gate).mean()))
     axes.plot(lost, false, color=LEARNED, label="learned gate, all thresholds")

@@ -11,8 +11,8 @@ import msgspec
 
 from realtime.card import Card, Decision
 from realtime.learn.examples import Side
-from realtime.learn.judging import Figures
-from realtime.learn.lesson import THRESHOLD, Comparison, Learned
+from realtime.learn.judging import Figures, Rule
+from realtime.learn.lesson import Comparison, Learned
 from realtime.learn.more import LearnedMore
 
 POOR: Final = 0.25  # a cost from which on neither gate is good
@@ -165,7 +165,7 @@ def table_more(more: LearnedMore) -> list[list[str]]:
 def card_of(
     old: Card,
     name: str,
-    hysteresis: float,
+    rule: Rule,
     recipe: dict[str, Any],
     measured: list[dict[str, Any]],
 ) -> Card:
@@ -175,8 +175,8 @@ def card_of(
     return msgspec.structs.replace(
         old,
         name=name,
-        thresholds={"default": THRESHOLD},
-        decision=Decision(hysteresis=hysteresis),
+        thresholds={"default": rule.threshold},
+        decision=Decision(hysteresis=rule.hysteresis, min_duration_s=rule.min_open * old.hop_s),
         trained_on=tuple(own),
         measured=tuple(measured),
         recipe=recipe,

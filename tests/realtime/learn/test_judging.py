@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from realtime.gate.judge import Judge
-from realtime.learn.judging import Truth, auc, onset_weight, states_of
+from realtime.learn.judging import Rule, Truth, auc, onset_weight, states_of
 
 
 def rows(*texts):
@@ -49,16 +49,16 @@ def test_silence_and_nothing_found():
 @settings(max_examples=50, deadline=None)
 @given(
     st.lists(st.floats(0, 1, width=32), min_size=1, max_size=60),
-    st.floats(0.0, 1.0), st.floats(0.0, 0.6), st.integers(0, 2),
+    st.floats(0.0, 1.0), st.floats(0.0, 0.6), st.integers(0, 12), st.integers(0, 2),
 )  # fmt: skip
-def test_states_are_those_of_the_judge(scores, threshold, hysteresis, ahead):
-    judge = Judge(16000, threshold, hysteresis)
+def test_states_are_those_of_the_judge(scores, threshold, hysteresis, min_open, ahead):
+    judge = Judge(16000, threshold, hysteresis, min_open_ms=10.0 * min_open)
     decided = []
     for k, score in enumerate(np.float32(scores)):
         judge.update(float(score), 160 * (k + 1))
         decided.append(judge.open)
     line = np.float32(scores)[None]
-    found = states_of(line.astype(np.float64), threshold, hysteresis, ahead)[0]
+    found = states_of(line.astype(np.float64), Rule(threshold, hysteresis, min_open), ahead)[0]
     for hop, state in enumerate(found):
         k = min(hop - 1 + ahead, len(scores) - 1)
         assert state == (decided[k] if k >= 0 else False)

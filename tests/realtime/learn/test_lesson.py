@@ -73,10 +73,10 @@ def test_advice_names_a_command(lesson):
 
 def test_the_card_says_where_it_comes_from(lesson):
     learned, _, gate = lesson
-    card = card_of(gate.card, "mine", learned.hysteresis, {"from": "ears"}, [])
+    card = card_of(gate.card, "mine", learned.rule, {"from": "ears"}, [])
     assert card.trained_on == ("your own recordings", "nothing at all")
     assert card.threshold("open") == 0.5
-    again = card_of(card, "mine", 0.1, {}, [])
+    again = card_of(card, "mine", learned.rule, {}, [])
     assert again.trained_on == card.trained_on
 
 
@@ -117,7 +117,7 @@ def mine(lesson, tmp_path_factory):
 
     learned, _, gate = lesson
     path = tmp_path_factory.mktemp("gates") / "mine.gate"
-    card = card_of(gate.card, "mine", learned.hysteresis, {}, [])
+    card = card_of(gate.card, "mine", learned.rule, {}, [])
     path.write_bytes(write_gate(gate, learned.head, card, learned.memory))
     return read_gate(path)
 
