@@ -28,9 +28,10 @@ from realtime.duplex import BLOCK
 from realtime.duplex import layout as at
 from realtime.duplex.devices import again, pick_pair, share_clock
 from realtime.duplex.events import Ended, LiveEvent, Overload, Started
+from realtime.duplex.history import History
 from realtime.duplex.layout import Memory
 from realtime.duplex.notes import Notes
-from realtime.duplex.prepare import adjust, begin_at, latency_ms, prepare
+from realtime.duplex.prepare import KEPT_S, adjust, begin_at, latency_ms, prepare
 from realtime.duplex.process import Opened, SoundProcess, Wanted
 from realtime.duplex.state import LiveState, Meters
 from realtime.duplex.worker import Worker
@@ -77,6 +78,9 @@ class LiveGate:
         output_channels: None for as many as the input has.
         environment: variables for the output's sound server.
         compiled: let the sound path be compiled, if numba is installed.
+        bypass: begin with everything let through,
+        mute: or nothing.
+        kept_s: seconds of input that `history` keeps, if there is room for them.
         on_event: called with each event, from a thread of the gate's; None keeps them for
             `events`.
 
@@ -84,10 +88,13 @@ class LiveGate:
         settings: those in force.
         started: what runs, once it does.
         fault: what ended it, if it did not end because of `stop`.
+        history: what it heard and decided lately, once it runs.
 
     Raises:
         UsageError: options that make no sense.
     """
+
+    history: History
 
     def __init__(
         self,
@@ -102,6 +109,9 @@ class LiveGate:
         output_channels: int | None = None,
         environment: dict[str, str] | None = None,
         compiled: bool = True,
+        bypass: bool = False,
+        mute: bool = False,
+        kept_s: float = KEPT_S,
         on_event: Callable[[LiveEvent], None] | None = None,
     ) -> None:
         _check("--block", block, *BLOCKS)
@@ -119,6 +129,8 @@ class LiveGate:
         self._channels, self._outputs = channels, output_channels
         self._environment = environment or {}
         self._compiled = compiled
+        self._switches = {"bypass": bypass, "mute": mute}
+        self._kept_s = kept_s
         self._events: queue.SimpleQueue[LiveEvent | None] = queue.SimpleQueue()
         self._tell = on_event or self._events.put
         self._lock = threading.Lock()  # of settings; no sound waits for it
@@ -196,8 +208,9 @@ class LiveGate:
         switches = {"bypass": bypass, "mute": mute}
         with self._lock:
             self.settings = msgspec.structs.replace(self.settings, **settings)
+            given = {name: value for name, value in switches.items() if value is not None}
+            self._switches |= given
             if self.started is not None:
-                given = {name: value for name, value in switches.items() if value is not None}
                 adjust(self._memory, self.settings, **given)
                 self._notes.settings = self.settings
             if self._worker is not None:
@@ -265,12 +278,16 @@ class LiveGate:
         self._source, self._sink = pick_pair(self._process.devices, *self._wanted)
         opened = self._opened = self._open(self._rates(), self._widths(), exactly=False)
         check_fit(self.settings, opened.rate, opened.channels, opened.channels)
-        prepare(self._memory, self.settings, opened, self._block)
+        prepare(self._memory, self.settings, opened, self._block, self._kept_s)
         begin_at(self._memory, 0)
+        adjust(self._memory, self.settings, **self._switches)
+        self._memory.floats[at.DRY] = float(self._switches["bypass"])
+        self._memory.floats[at.TRIM] = float(not self._switches["mute"])
         if self._runner is not None:
             self._worker = Worker(self._memory, self._wake, self.settings, self._runner)
         self._notes = Notes(self._memory, self.settings, self._worker)
         self._meters = Meters(self._memory)
+        self.history = History(self._memory, self._worker)
         self._let_run()
         if self._rate is not None and opened.rate != self._rate:
             log.warning(

@@ -24,11 +24,21 @@ FALLBACK_HOLD_MS = 100.0  # a network needs no hold, the level gate that stands 
 NEVER = 1 << 62
 
 
-def prepare(memory: Memory, settings: GateSettings, opened: Opened, block: int) -> None:
-    """Write down what the sound path needs to know before it starts."""
+def prepare(
+    memory: Memory, settings: GateSettings, opened: Opened, block: int, kept_s: float = KEPT_S
+) -> None:
+    """Write down what the sound path needs to know before it starts.
+
+    Args:
+        memory: the memory.
+        settings: the gate's.
+        opened: what the sound runs on.
+        block: samples that the output waits for thought.
+        kept_s: seconds of input in the ring, or as many as there is room for.
+    """
     ints, floats, rate = memory.ints, memory.floats, opened.rate
     ints[at.RATE], ints[at.CHANNELS], ints[at.OUTPUTS] = rate, opened.channels, opened.outputs
-    ints[at.CAPACITY] = _power(KEPT_S * rate, at.RING_FLOATS // opened.channels)
+    ints[at.CAPACITY] = _power(kept_s * rate, at.RING_FLOATS // opened.channels)
     ints[at.SLACK], ints[at.LOOKAHEAD] = block, settings.lookahead(rate)
     ints[at.LEVEL] = settings.level
     linked = settings.link or opened.channels == 1 or not settings.level

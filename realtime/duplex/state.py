@@ -117,7 +117,7 @@ class Meters:
             output_db=output_db,
             score=score,
             threshold=settings.threshold_db if settings.level else settings.threshold,
-            gain_db=_decibels(floats[at.GAIN] ** 2),
+            gain_db=decibels(floats[at.GAIN] ** 2),
             open=bool(ints[at.OPEN]),
             bypass=bool(ints[at.BYPASS]),
             mute=bool(ints[at.MUTE]),
@@ -149,12 +149,13 @@ class Meters:
                 n = after[0] - self._before[0]
                 if n > 0:
                     self._levels = (
-                        _decibels((after[1] - self._before[1]) / n),
-                        _decibels((after[2] - self._before[2]) / n),
+                        decibels((after[1] - self._before[1]) / n),
+                        decibels((after[2] - self._before[2]) / n),
                     )
                 self._before = after
             return self._levels
 
 
-def _decibels(power: float) -> float:
+def decibels(power: float) -> float:
+    """A mean square as dBFS, with a floor."""
     return max(SILENCE_DB, 10.0 * math.log10(power)) if power > 0.0 else SILENCE_DB

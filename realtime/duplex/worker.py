@@ -11,7 +11,7 @@ from __future__ import annotations
 import logging
 import os
 import threading
-from collections import OrderedDict
+from collections import OrderedDict, deque
 
 import numpy as np
 
@@ -27,6 +27,9 @@ from realtime.runners import Runner
 
 SKIP_S = 0.5
 REMEMBERED = 64  # turns, for those who ask for the reason
+SCORES = 1024  # of the last ten seconds
+
+Kept = tuple[int, int, float | None, float]  # number and end of a hop, score, gain
 
 log = logging.getLogger("rt.realtime.duplex")
 
@@ -46,6 +49,8 @@ class Worker(threading.Thread):
         decisions: how many.
         skipped: samples on which nothing was decided.
         turns: by the position of their decision.
+        scores: the last ones: number and position of the decision, score, and the gain, as an
+            amplitude, of what went out at that moment.
         fault: what ended the thread, if it did not end by itself.
     """
 
@@ -55,7 +60,7 @@ class Worker(threading.Thread):
         super().__init__(name="gate worker", daemon=True)
         ints = memory.ints
         self._rate, self._channels = ints[at.RATE], ints[at.CHANNELS]
-        self._ints, self._ring = ints, memory.ring
+        self._ints, self._floats, self._ring = ints, memory.floats, memory.ring
         self._wake = wake
         self._filter = KeyFilter(
             self._rate,
@@ -78,6 +83,7 @@ class Worker(threading.Thread):
         self.decisions = 0
         self.skipped = 0
         self.turns: OrderedDict[int, Turn] = OrderedDict()
+        self.scores: deque[Kept] = deque(maxlen=SCORES)
         self.fault: BaseException | None = None
 
     @property
@@ -153,6 +159,8 @@ class Worker(threading.Thread):
                 self._publish(turn, self._base + end)
             at.fence()
             self._ints[at.DECIDED] = self._base + end
+            gain = self._floats[at.GAIN]
+            self.scores.append((self.decisions, self._base + end, self.score, gain))
 
     def _publish(self, turn: Turn, position: int) -> None:
         self.turns[position] = turn
