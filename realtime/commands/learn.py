@@ -60,6 +60,8 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--name", help="of the gate (that of its file)")
     p.add_argument("--seed", metavar="N", default="1", help="of all chance (1)")
     p.add_argument("--json", action="store_true", help="the result as one JSON object")
+    text = "how far it is as JSON lines on stdout, the result as the last one"
+    p.add_argument("--progress", action="store_true", help=text)
     text = "mistakes at every threshold, and a held-back mixture, as a picture"
     p.add_argument("--plot", metavar="FILE.png", help=text)
     p.add_argument("-v", "--verbose", action="count", default=0, help="say more; -vv all")
@@ -80,14 +82,14 @@ def main(argv: Sequence[str]) -> int:
     _refuse_inputs(args, gate.path)
     with Interrupts(_nothing), _written(args.output) as output:
         sides = read_sides(args, gate.card.rate)
-        with _bar() as progress:
+        with _lines() if args.progress else _bar() as progress:
             if args.base:
                 result = _learn_more(args, sides, gate, seed, output, progress)
             else:
                 result = _learn(args, sides, gate, seed, output, progress)
         output.commit()
     result["seconds"] = round(time.monotonic() - began, 1)
-    if args.json:
+    if args.json or args.progress:
         result.pop("table")
         print(json.dumps(result, ensure_ascii=False))
     else:
@@ -263,6 +265,32 @@ def _bar() -> Iterator[Progress]:
     with bar:
         task = bar.add_task("reading")
         yield Shown()
+
+
+@contextmanager
+def _lines() -> Iterator[Progress]:
+    """Progress for a program that reads stdout: each stage, and every tenth of a second."""
+
+    class Told:
+        """`Progress` in lines."""
+
+        stage, done, steps, last = "reading", 0, 1, 0.0
+
+        def begin(self, stage: str, steps: int) -> None:
+            self.stage, self.done, self.steps = stage, 0, steps
+            self.tell()
+
+        def step(self) -> None:
+            self.done += 1
+            if self.done == self.steps or time.monotonic() - self.last > 0.1:
+                self.tell()
+
+        def tell(self) -> None:
+            self.last = time.monotonic()
+            what = {"stage": self.stage, "step": self.done, "steps": self.steps}
+            print(json.dumps(what), flush=True)
+
+    yield Told()
 
 
 def _plot(path: str, learned: Learned, card: Card) -> None:
