@@ -8,12 +8,26 @@ from collections.abc import Sequence
 from realtime.commands.common import Parser, guarded, version
 from realtime.errors import MissingExtra
 
+PAGES = ("gate", "tag", "teach", "settings")
+WORDS = ("show", "bypass", "mute", "quit")
+
 
 def parser() -> argparse.ArgumentParser:
     """The options of rt-panel."""
     p = Parser(prog="rt-panel", description="See why the gate opened, set it, teach it.")
-    p.add_argument("--page", metavar="gate|tag|teach", help="show this page first")
-    p.add_argument("--config", metavar="FILE", help="settings file")
+    p.add_argument(
+        "--connect",
+        metavar="FILE|HOST:PORT",
+        help="drive a gate that runs already (rt-gate --control), also through a tunnel",
+    )
+    p.add_argument("--page", choices=PAGES, help="show this page first")
+    p.add_argument("--minimised", action="store_true", help="start in the tray")
+    p.add_argument(
+        "--tell",
+        choices=WORDS,
+        help="have the panel that runs do this, for a key of the desktop",
+    )
+    p.add_argument("--config", metavar="FILE.json", help="settings file")
     p.add_argument("--version", action="version", version=f"rt-panel {version()}")
     return p
 

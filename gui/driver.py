@@ -7,7 +7,7 @@ call of `then` (with the reply) or `otherwise` (with what is wrong, and the mend
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from PyQt6.QtCore import QObject, QTimer, pyqtSignal
@@ -29,12 +29,14 @@ class GateDriver(QObject):
     - meters: {"hops": [[t, level_db, score, gain_db], ...], fields of LiveState...}.
     - happened: one of rt-gate's events, as in `rt-gate --json`.
     - changed: settings in force, whoever changed them.
+    - switched: {"bypass"} or {"mute"} as they are now; also whole states.
     - learning: {"progress", "stage"} or the report of a lesson.
     - failed: something asked for was refused and nobody else said so: what, and the mend.
 
     Attributes:
         hello: of the gate that answers; empty if none does.
         settings: in force.
+        options: what else the gate was started with: devices, model, virtual microphone.
     """
 
     connected = pyqtSignal(dict)
@@ -42,6 +44,7 @@ class GateDriver(QObject):
     meters = pyqtSignal(dict)
     happened = pyqtSignal(dict)
     changed = pyqtSignal(dict)
+    switched = pyqtSignal(dict)
     learning = pyqtSignal(dict)
     failed = pyqtSignal(str, str)
 
@@ -49,6 +52,7 @@ class GateDriver(QObject):
         super().__init__()
         self.hello: dict[str, Any] = {}
         self.settings: dict[str, Any] = {}
+        self.options: dict[str, Any] = {}
         self._wire = Wire(self)
         self._wire.opened.connect(self._greet)
         self._wire.line.connect(self._read)
@@ -106,13 +110,39 @@ class GateDriver(QObject):
         if not self._soon.isActive():
             self._soon.start()
 
+    def change(
+        self,
+        settings: dict[str, Any],
+        then: Then | None = None,
+        otherwise: Otherwise | None = None,
+    ) -> None:
+        """Change settings for which sound may have to start anew; null is the default."""
+
+        def done(reply: dict[str, Any]) -> None:
+            self._in_force(reply)
+            self.refresh()
+            if then is not None:
+                then(reply)
+
+        self.request("set", done, otherwise, settings=settings)
+
+    def restarting(self, settings: Iterable[str]) -> bool:
+        """Whether sound has to start anew for some settings, or their defaults be looked up."""
+        steered = self.hello.get("steered", ())
+        null = isinstance(settings, dict) and None in settings.values()
+        return null or any(name not in steered for name in settings)
+
+    def refresh(self) -> None:
+        """Ask what runs, and with which settings."""
+        self.request("hello", self._know, _ignore)
+
     def bypass(self, on: bool) -> None:
         """Let everything through, or no more."""
-        self.request("bypass", on=on)
+        self.request("bypass", self.switched.emit, on=on)
 
     def mute(self, on: bool) -> None:
         """Let nothing through, or something again."""
-        self.request("mute", on=on)
+        self.request("mute", self.switched.emit, on=on)
 
     def watch(self, rate: int) -> None:
         """Have meters pushed so many times a second; 0 is never."""
@@ -125,12 +155,17 @@ class GateDriver(QObject):
     def _greet(self) -> None:
         def hello(reply: dict[str, Any]) -> None:
             self.hello = reply
-            self.request("settings", self._in_force)
             self.request("events", on=True)
             self.watch(self._rate)
             self.connected.emit(reply)
+            self._in_force(reply)
 
         self.request("hello", hello)
+
+    def _know(self, reply: dict[str, Any]) -> None:
+        self.hello = reply
+        self._in_force(reply)
+        self.switched.emit(reply.get("state", {}))
 
     def _read(self, line: dict[str, Any]) -> None:
         if "id" in line:
@@ -146,11 +181,14 @@ class GateDriver(QObject):
         elif "learn" in line:
             self.learning.emit(line["learn"])
         elif "settings" in line:
-            self._in_force(line["settings"])
+            self._in_force(line)
+        elif "state" in line:
+            self.switched.emit(line["state"])
 
-    def _in_force(self, settings: dict[str, Any]) -> None:
-        self.settings = settings
-        self.changed.emit(settings)
+    def _in_force(self, reply: dict[str, Any]) -> None:
+        self.settings = reply.get("settings", self.settings)
+        self.options = reply.get("options", self.options)
+        self.changed.emit(self.settings)
 
     def _send_pending(self) -> None:
         pending, self._pending = self._pending, {}
@@ -163,3 +201,7 @@ class GateDriver(QObject):
             if otherwise is not None:
                 otherwise("the gate went away", "")
         self.lost.emit(why)
+
+
+def _ignore(what: str, hint: str) -> None:
+    """The gate went away: `lost` says so."""

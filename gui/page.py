@@ -45,6 +45,8 @@ class Page(QWidget):
 
     name = ""
     """One word, for settings and `--page`; never translated."""
+    rate = 5
+    """Meters of the gate in a second that it wants while it is shown."""
 
     def __init__(self, context: Context) -> None:
         super().__init__()

@@ -5,22 +5,25 @@ from __future__ import annotations
 import importlib
 import importlib.util
 
-from PyQt6.QtCore import QTimer
-from PyQt6.QtGui import QHideEvent, QShowEvent
+from PyQt6.QtCore import QByteArray, QEvent, Qt, QTimer, pyqtSignal
+from PyQt6.QtGui import QCloseEvent, QHideEvent, QKeyEvent, QShowEvent
 from PyQt6.QtWidgets import (
     QHBoxLayout,
-    QLabel,
     QMainWindow,
-    QPushButton,
+    QMessageBox,
     QStackedWidget,
     QVBoxLayout,
     QWidget,
 )
 
+from gui.bar import Banner, Bar
 from gui.corrections import Corrections
 from gui.driver import GateDriver
 from gui.i18n import tr
+from gui.options_page import OptionsPage
 from gui.page import Context, Page
+from gui.side import Side
+from gui.status import Status
 from gui.store import Store
 from gui.theme import Theme
 
@@ -33,78 +36,213 @@ FRAME_MS = 33
 
 
 class Window(QMainWindow):
-    """The window."""
+    """The window.
 
-    def __init__(self, driver: GateDriver, store: Store, theme: Theme) -> None:
+    Args:
+        driver: the gate.
+        status: its state.
+        store: settings.
+        theme: colours.
+        tray: whether there is a tray to stay in when it is closed.
+
+    Signals:
+        left: it was closed for good.
+    """
+
+    left = pyqtSignal()
+
+    def __init__(
+        self, driver: GateDriver, status: Status, store: Store, theme: Theme, tray: bool = False
+    ) -> None:
         super().__init__()
+        self._tray, self._store = tray, store
+        self.status = status
         self.setWindowTitle("rt-panel")
-        self._status = QLabel()
+        self.setMinimumSize(480, 320)
+        self.bar = Bar(driver, status, theme)
+        self.banner = Banner(driver, status)
         self.context = Context(
-            driver, store, theme, Corrections(store), self._status.setText, self.open_page
+            driver, store, theme, Corrections(store), self.bar.say, self.open_page
         )
+        driver.failed.connect(self._complain)
         self.pages: dict[str, Page] = {}
+        self._page: Page | None = None
         self._stack = QStackedWidget()
-        side = QVBoxLayout()
-        for module, kind in PAGES:
-            if importlib.util.find_spec(module) is None:
-                continue
-            page: Page = getattr(importlib.import_module(module), kind)(self.context)
+        self._side = Side(theme)
+        self._side.asked.connect(self.open_page)
+        for page in self._make_pages():
             page.restore(store.get(f"page {page.name}", {}))
             self.pages[page.name] = page
             self._stack.addWidget(page)
-            button = QPushButton(page.title())
-            button.clicked.connect(lambda _=False, name=page.name: self.open_page(name))
-            side.addWidget(button)
-        side.addStretch()
-        bypass = QPushButton(tr("Bypass"))
-        bypass.setCheckable(True)
-        bypass.clicked.connect(driver.bypass)
-        mute = QPushButton(tr("Mute"))
-        mute.setCheckable(True)
-        mute.clicked.connect(driver.mute)
-        bottom = QHBoxLayout()
-        bottom.addWidget(self._status, 1)
-        bottom.addWidget(bypass)
-        bottom.addWidget(mute)
-        top = QHBoxLayout()
-        top.addLayout(side)
-        top.addWidget(self._stack, 1)
-        body = QWidget()
-        layout = QVBoxLayout(body)
-        layout.addLayout(top, 1)
-        layout.addLayout(bottom)
-        self.setCentralWidget(body)
+            self._side.add(page.name, page.title(), last=isinstance(page, OptionsPage))
+        self._lay_out()
         self._clock = QTimer(self)
         self._clock.setInterval(FRAME_MS)
+        self._clock.setTimerType(Qt.TimerType.PreciseTimer)
         self._clock.timeout.connect(self._frame)
-        self._page: Page | None = None
-        if self.pages:
-            self.open_page(next(iter(self.pages)))
+        self.resize(1040, 680)
+        self.restoreGeometry(QByteArray.fromHex(store.get("geometry", "").encode()))
+        self.open_page(store.get("page", "gate"))
+        if store.complaint:
+            self.bar.say(
+                tr(
+                    "The settings could not be read; they are kept as {path}.",
+                    path=store.complaint,
+                )
+            )
 
     def open_page(self, name: str) -> None:
-        """Show a page."""
-        page = self.pages[name]
-        if self._page is not None and self.isVisible():
-            self._page.shown(False)
-        self._page = page
-        self._stack.setCurrentWidget(page)
-        if self.isVisible():
-            page.shown(True)
+        """Show a page; one that there is not is the first."""
+        page = self.pages.get(name) or next(iter(self.pages.values()))
+        if page is not self._page:
+            was, self._page = self._page, page
+            if was is not None and self._running:
+                was.shown(False)
+            self._stack.setCurrentWidget(page)
+            self._side.select(page.name)
+            self._store.put("page", page.name)
+            if self._running:
+                self._begin()
+
+    def toggle(self, switch: str) -> None:
+        """Bypass or mute, from a key or the tray."""
+        driver = self.context.driver
+        if switch == "bypass":
+            driver.bypass(not self.status.bypass)
+        else:
+            driver.mute(not self.status.mute)
+
+    def bring(self) -> None:
+        """Come to the front."""
+        self.setWindowState(self.windowState() & ~Qt.WindowState.WindowMinimized)
+        self.show()
+        self.raise_()
+        self.activateWindow()
+
+    def save(self) -> None:
+        """Keep what the next start restores."""
+        for page in self.pages.values():
+            self._store.put(f"page {page.name}", page.save())
+        self._store.put("geometry", bytes(self.saveGeometry().toHex().data()).decode())
+        self._store.flush()
+
+    def may_end(self) -> bool:
+        """Ask, if something would be lost; then end it."""
+        busy = [text for page in self.pages.values() if (text := page.busy())]
+        if busy and not self._ask(busy):
+            return False
+        for page in self.pages.values():
+            page.finish()
+        return True
+
+    # --- being seen or not --------------------------------------------------------------------
+
+    @property
+    def _running(self) -> bool:
+        return self._clock.isActive() if hasattr(self, "_clock") else False
 
     def showEvent(self, event: QShowEvent | None) -> None:
         """Begin to draw."""
         super().showEvent(event)
-        if self._page is not None:
-            self._page.shown(True)
-        self._clock.start()
+        self._attend()
 
     def hideEvent(self, event: QHideEvent | None) -> None:
         """Draw no more."""
         super().hideEvent(event)
-        self._clock.stop()
+        self._attend()
+
+    def changeEvent(self, event: QEvent | None) -> None:
+        """Likewise when it is minimised."""
+        super().changeEvent(event)
+        if event is not None and event.type() == QEvent.Type.WindowStateChange:
+            self._attend()
+
+    def _attend(self) -> None:
+        seen = self.isVisible() and not self.isMinimized()
+        if seen and not self._running:
+            self._clock.start()
+            self._begin()
+        elif not seen and self._running:
+            self._clock.stop()
+            self.context.driver.watch(0)
+            if self._page is not None:
+                self._page.shown(False)
+
+    def _begin(self) -> None:
         if self._page is not None:
-            self._page.shown(False)
+            self.context.driver.watch(self._page.rate)
+            self._page.shown(True)
 
     def _frame(self) -> None:
         if self._page is not None:
             self._page.frame()
+
+    # --- keys and ends ------------------------------------------------------------------------
+
+    def keyPressEvent(self, event: QKeyEvent | None) -> None:
+        """B or space: bypass; M: mute; what the focus did not take comes here."""
+        if event is None:
+            return
+        plain = not event.modifiers() & ~Qt.KeyboardModifier.KeypadModifier
+        if plain and event.key() in (Qt.Key.Key_B, Qt.Key.Key_Space):
+            self.toggle("bypass")
+        elif plain and event.key() == Qt.Key.Key_M:
+            self.toggle("mute")
+        elif (
+            event.key() == Qt.Key.Key_Q
+            and event.modifiers() == Qt.KeyboardModifier.ControlModifier
+        ):
+            if self.may_end():
+                self.left.emit()
+        else:
+            super().keyPressEvent(event)
+
+    def closeEvent(self, event: QCloseEvent | None) -> None:
+        """Stay in the tray, or end."""
+        if event is None:
+            return
+        if self._tray and self._store.get("stay", True):
+            self.save()
+            event.accept()
+            return
+        if self.may_end():
+            event.accept()
+            self.left.emit()
+        else:
+            event.ignore()
+
+    def _ask(self, busy: list[str]) -> bool:
+        box = QMessageBox(self)
+        box.setIcon(QMessageBox.Icon.Warning)
+        box.setText(tr("End all the same?"))
+        box.setInformativeText("\n".join(busy))
+        end = box.addButton(tr("End"), QMessageBox.ButtonRole.DestructiveRole)
+        box.addButton(tr("Go on"), QMessageBox.ButtonRole.RejectRole)
+        box.exec()
+        return box.clickedButton() is end
+
+    def _complain(self, what: str, hint: str) -> None:
+        self.bar.say(": ".join(part for part in (what, hint) if part))
+
+    # --- layout -------------------------------------------------------------------------------
+
+    def _make_pages(self) -> list[Page]:
+        found: list[Page] = []
+        for module, kind in PAGES:
+            if importlib.util.find_spec(module) is not None:
+                found.append(getattr(importlib.import_module(module), kind)(self.context))
+        return [*found, OptionsPage(self.context, self._tray)]
+
+    def _lay_out(self) -> None:
+        middle = QHBoxLayout()
+        middle.setSpacing(0)
+        middle.addWidget(self._side)
+        middle.addWidget(self._stack, 1)
+        body = QWidget()
+        column = QVBoxLayout(body)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        column.addWidget(self.banner)
+        column.addLayout(middle, 1)
+        column.addWidget(self.bar)
+        self.setCentralWidget(body)

@@ -1,0 +1,93 @@
+"""`InputChoice`: which microphone, or which file, the tag page listens to."""
+
+from __future__ import annotations
+
+import threading
+from typing import Final
+
+from PyQt6.QtCore import pyqtSignal
+from PyQt6.QtWidgets import QComboBox
+
+from gui.i18n import tr
+from realtime.errors import RtError
+
+FILE: Final = "\0file"  # of the row that opens a file; no device is called so
+
+
+class InputChoice(QComboBox):
+    """Input devices by name, the default one first, and a file last.
+
+    Signals:
+        device_chosen: name of a device; empty is the default one.
+        file_wanted: the person wants to choose a file.
+    """
+
+    device_chosen = pyqtSignal(str)
+    file_wanted = pyqtSignal()
+    _listed = pyqtSignal(list)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setAccessibleName(tr("Input"))
+        self.setSizeAdjustPolicy(
+            QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
+        )
+        self.setMinimumContentsLength(12)
+        self._device, self._file = "", ""
+        self._looking = False
+        self._listed.connect(self._fill)
+        self.activated.connect(self._choose)
+        self._fill([])
+
+    @property
+    def device(self) -> str:
+        """The device that is chosen; empty is the default one."""
+        return self._device
+
+    def look(self) -> None:
+        """Ask for the devices there are; their list comes when it comes."""
+        if not self._looking:
+            self._looking = True
+            threading.Thread(target=self._list, name="devices", daemon=True).start()
+
+    def show_device(self, name: str) -> None:
+        """Show a device as the one in use."""
+        self._device, self._file = name, ""
+        self._fill(self._names)
+
+    def show_file(self, name: str) -> None:
+        """Show a file as the input in use."""
+        self._file = name
+        self._fill(self._names)
+
+    def _list(self) -> None:
+        """In a thread: PortAudio may take long."""
+        from realtime.sources.listing import list_devices
+
+        try:
+            found = [d.name for d in list_devices()]
+        except RtError:
+            found = []
+        self._listed.emit(found)
+
+    def _fill(self, names: list[str]) -> None:
+        self._looking = False
+        self._names = list(dict.fromkeys(names))
+        self.clear()
+        self.addItem(tr("Default microphone"), "")
+        for name in self._names:
+            self.addItem(name, name)
+        if self._device and self._device not in self._names:
+            self.addItem(self._device, self._device)
+        self.insertSeparator(self.count())
+        self.addItem(self._file or tr("A sound file …"), FILE)
+        self.setCurrentIndex(self.findData(FILE if self._file else self._device))
+
+    def _choose(self, index: int) -> None:
+        data = self.itemData(index)
+        if data == FILE:
+            self.setCurrentIndex(self.findData(FILE if self._file else self._device))
+            self.file_wanted.emit()
+        elif data is not None:
+            self._device, self._file = str(data), ""
+            self.device_chosen.emit(self._device)

@@ -1,0 +1,317 @@
+"""The tag page: what a model hears, live."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any, Final
+
+from PyQt6.QtGui import QDragEnterEvent, QDropEvent
+from PyQt6.QtWidgets import QFileDialog, QVBoxLayout
+
+from gui.ear import BANDS, COLUMN_S, Tag
+from gui.i18n import tr
+from gui.model_choice import SUFFIXES
+from gui.page import Context, Page
+from gui.player import Player
+from gui.spectrogram import TICKS_HZ
+from gui.tag_view import TagView
+from gui.tagger import Session, Tagger, Wish
+from realtime.fields import DEFAULT_MODEL
+from realtime.outputs import DeviceEvent, Dropped, Pace
+from realtime.outputs.bands import Bands
+
+SOUNDS: Final = "*.wav *.flac *.ogg *.mp3 *.aiff *.aif *.opus *.w64 *.au"
+MOST_PASSED_S: Final = 0.25  # in a frame: longer, and the window was away
+
+
+class TagPage(Page):
+    """Bars, spectrogram, events."""
+
+    name = "tag"
+
+    def __init__(self, context: Context) -> None:
+        super().__init__(context)
+        self.tagger = Tagger()
+        self.player = Player(self)
+        self._session: Session | None = None
+        self._clock_s: float | None = None
+        self._named: dict[str, int] = {}
+        self._own: dict[str, dict[str, float]] = {}  # thresholds by model
+        self._wish = Wish(DEFAULT_MODEL)
+        self._wanted = True
+        self._shown = False
+        self._last_s = 0.0
+        self.view = TagView(context.theme)
+        self.view.models.show_model(self._wish.model)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self.view)
+        self.setAcceptDrops(True)
+        self._wire()
+        self._want(True)
+
+    def title(self) -> str:
+        """Its name."""
+        return tr("Tag")
+
+    def _wire(self) -> None:
+        view = self.view
+        view.models.model_chosen.connect(self.choose_model)
+        view.models.file_wanted.connect(self._ask_model)
+        view.inputs.device_chosen.connect(self.choose_device)
+        view.inputs.file_wanted.connect(self._ask_sound)
+        view.button.clicked.connect(self.toggle)
+        view.bars.steered.connect(self._steer)
+        view.list.chosen.connect(self._play)
+        view.save.clicked.connect(self._ask_save)
+        view.clear.clicked.connect(view.list.events.clear)
+        self.tagger.opened.connect(self._opened)
+        self.tagger.failed.connect(self._failed)
+        self.tagger.ended.connect(self._ended)
+        self.player.ended.connect(lambda: view.list.show_playing(None))
+        self.player.failed.connect(self._complain)
+
+    def _complain(self, text: str) -> None:
+        self.view.note(text, "warn")
+        self.context.say(text)
+
+    def _want(self, on: bool) -> None:
+        self._wanted = on
+        self.view.show_listening(on)
+
+    # --- what the person does ---------------------------------------------------------------
+
+    def toggle(self) -> None:
+        """Listen, or stop."""
+        self._want(not self._wanted)
+        if self._wanted:
+            self._listen(self._wish)
+        else:
+            self.tagger.stop()
+            self.view.note(tr("It does not listen."))
+
+    def choose_model(self, model: str) -> None:
+        """Use a shipped model or a file, if it can be used."""
+        self._listen(Wish(model, self._wish.device, self._wish.path))
+
+    def choose_device(self, name: str) -> None:
+        """Listen to a device; empty is the default one."""
+        self._listen(Wish(self._wish.model, name))
+
+    def choose_sound(self, path: str | Path, speed: float = 1.0) -> None:
+        """Listen to a file, as slowly as it sounds."""
+        self._listen(Wish(self._wish.model, self._wish.device, str(path), speed=speed))
+
+    def _listen(self, wish: Wish) -> None:
+        self._want(True)
+        self.view.note(tr("Opening …"))
+        own = self._own.get(Path(wish.model).stem, {})
+        self.tagger.listen(Wish(wish.model, wish.device, wish.path, dict(own), wish.speed))
+
+    def _ask_model(self) -> None:
+        kinds = " ".join(f"*{s}" for s in SUFFIXES)
+        path, _ = QFileDialog.getOpenFileName(
+            self, tr("A model file"), "", f"{tr('Models')} ({kinds});;{tr('All files')} (*)"
+        )
+        if path:
+            self.choose_model(path)
+
+    def _ask_sound(self) -> None:
+        path, _ = QFileDialog.getOpenFileName(
+            self, tr("A sound file"), "", f"{tr('Sounds')} ({SOUNDS});;{tr('All files')} (*)"
+        )
+        if path:
+            self.choose_sound(path)
+
+    def _ask_save(self) -> None:
+        path, _ = QFileDialog.getSaveFileName(self, tr("Save the events"), "events.csv")
+        if not path:
+            return
+        try:
+            self.view.list.events.write(Path(path))
+        except OSError as e:
+            self._complain(
+                tr("{file} cannot be written: {why}.", file=Path(path).name, why=e.strerror)
+            )
+
+    def _steer(self, label: str, threshold: float) -> None:
+        """A threshold was moved; below 0 it is the model's own again."""
+        if self._session is None:
+            return
+        own = self._own.setdefault(Path(self._session.wish.model).stem, {})
+        if threshold < 0.0:
+            own.pop(label, None)
+        else:
+            own[label] = threshold
+        self.tagger.steer(own)
+        self.view.bars.set_thresholds(self._thresholds())
+
+    def _play(self, tag: Tag) -> None:
+        """Play a clip, or stop it."""
+        if self.player.what == tag.number:
+            self.player.stop()
+        elif len(tag.clip):
+            self.player.play([tag.clip], tag.rate, tag.number)
+            self.view.list.show_playing(tag.number)
+
+    def dragEnterEvent(self, event: QDragEnterEvent | None) -> None:
+        """Files may be dropped: a model, or a sound."""
+        data = event.mimeData() if event is not None else None
+        if event is not None and data is not None and data.hasUrls():
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: QDropEvent | None) -> None:
+        """Use what was dropped."""
+        data = event.mimeData() if event is not None else None
+        for url in data.urls() if data is not None else []:
+            path = url.toLocalFile()
+            if Path(path).suffix.lower() in SUFFIXES:
+                self.choose_model(path)
+            elif path:
+                self.choose_sound(path)
+
+    # --- what the engine says ---------------------------------------------------------------
+
+    def _opened(self, session: Session) -> None:
+        self._take()  # the rest of what was before
+        self._session, self._wish = session, session.wish
+        self._clock_s = None if session.wish.path else time.time()
+        self._named.clear()
+        card = session.card
+        self.view.models.show_model(session.wish.model)
+        if session.wish.path:
+            self.view.inputs.show_file(session.source)
+        else:
+            self.view.inputs.show_device(session.wish.device)
+        self.view.bars.set_labels(card.labels, self._thresholds(), card.decision.background)
+        bands = Bands(card.rate, COLUMN_S, BANDS)
+        a, b, c = (bands.band_of(hz) if hz < card.rate / 2 else 0.0 for hz in TICKS_HZ)
+        self.view.picture.reset((a, b, c))
+        self.view.note(
+            tr("{model} listens to {source}.", model=card.name, source=session.source)
+        )
+
+    def _failed(self, why: str) -> None:
+        """Something could not be opened; what was before goes on."""
+        self._complain(why)
+        self.view.models.show_model(self._wish.model)
+        if self._wish.path and self._session is not None:
+            self.view.inputs.show_file(self._session.source)
+        else:
+            self.view.inputs.show_device(self._wish.device)
+
+    def _ended(self, why: str) -> None:
+        self._take()
+        if why:
+            self._want(False)
+            self._complain(why)
+
+    def _thresholds(self) -> dict[str, float]:
+        """In force, by label."""
+        if self._session is None:
+            return {}
+        card = self._session.card
+        own = self._own.get(Path(self._session.wish.model).stem, {})
+        return {label: own.get(label, card.threshold(label)) for label in card.labels}
+
+    def _take(self) -> None:
+        """Take from the queues what has come."""
+        if self._session is None:
+            return
+        ear = self._session.ear
+        best = None
+        while ear.tags:
+            tag = ear.tags.popleft()
+            if tag.stop is None:
+                self._named[tag.label] = tag.number
+            else:
+                self._named.pop(tag.label, None)
+            self.view.list.events.add(tag, self._clock_s)
+            self.view.picture.tag(tag)
+        while ear.moments:
+            moment = ear.moments.popleft()
+            self.view.picture.add(moment)
+            best = moment.scores if best is None else best.clip(min=moment.scores)
+        if best is not None:
+            self.view.bars.hear(best, frozenset(self._named))
+        while ear.notices:
+            self._tell(ear.notices.popleft())
+
+    def _tell(self, notice: DeviceEvent | Dropped | Pace) -> None:
+        if isinstance(notice, DeviceEvent):
+            says = {
+                "lost": tr("{name} is gone; it is looked for.", name=notice.name),
+                "back": tr("{name} is back.", name=notice.name),
+                "silent": tr("{name} gives only zeros: is it muted?", name=notice.name),
+                "sounding": tr("{name} sounds again.", name=notice.name),
+            }
+            bad = notice.state in ("lost", "silent")
+            self.view.note(says.get(notice.state, ""), "warn" if bad else "dim")
+        elif isinstance(notice, Pace) and notice.state == "behind":
+            self.view.note(
+                tr("The model is slower than the sound: choose a smaller one."), "warn"
+            )
+
+    # --- as a page --------------------------------------------------------------------------
+
+    def shown(self, on: bool) -> None:
+        """Listen while it is to be seen, or always if the person wants that."""
+        self._shown = on
+        self._last_s = time.monotonic()
+        if on:
+            self.view.inputs.look()
+            if self._wanted and not self.tagger.listens:
+                self._listen(self._wish)
+        elif not self.view.on.isChecked():
+            self.tagger.stop()
+            self.player.stop()
+
+    def frame(self) -> None:
+        """Draw what is new."""
+        now = time.monotonic()
+        passed, self._last_s = min(now - self._last_s, MOST_PASSED_S), now
+        self._take()
+        if self.tagger.listens:
+            self.view.picture.advance(passed)
+        self.view.bars.advance(passed)
+
+    def save(self) -> dict[str, Any]:
+        """Model, device, thresholds."""
+        return {
+            "model": self._wish.model,
+            "own": self.view.models.own,
+            "device": self._wish.device,
+            "thresholds": self._own,
+            "on": self.view.on.isChecked(),
+            "listens": self._wanted,
+        }
+
+    def restore(self, kept: dict[str, Any]) -> None:
+        """Take them back, as far as they make sense."""
+        own = kept.get("thresholds")
+        if isinstance(own, dict):
+            self._own = {
+                str(model): {str(k): float(v) for k, v in values.items() if _is_share(v)}
+                for model, values in own.items()
+                if isinstance(values, dict)
+            }
+        models = kept.get("own")
+        if isinstance(models, list):
+            self.view.models.own = [str(m) for m in models if Path(str(m)).is_file()]
+        model, device = kept.get("model"), kept.get("device")
+        model = model if isinstance(model, str) and model else DEFAULT_MODEL
+        self._wish = Wish(model, device if isinstance(device, str) else "")
+        self.view.models.show_model(model)
+        self.view.inputs.show_device(self._wish.device)
+        self.view.on.setChecked(kept.get("on") is True)
+        self._want(kept.get("listens") is not False)
+
+    def finish(self) -> None:
+        """End the engine and the player."""
+        self.tagger.finish()
+        self.player.finish()
+
+
+def _is_share(value: Any) -> bool:
+    return isinstance(value, (int, float)) and 0.0 <= value <= 1.0
