@@ -8,9 +8,10 @@ A frame is computed by the same instructions whatever its neighbours, so any par
 stream gives the same bits; the twins agree to about 1e-6, not to the bit. Compiled code is
 cached beside this file, or in the user's cache folder where that cannot be written.
 
-The FFT is Stockham's autosort algorithm in radix 4 with a last step of radix 2 where needed, on
-the even and odd samples as a complex signal of half the length (Van Loan, "Computational
-Frameworks for the Fast Fourier Transform", 1992, sections 1.7 and 4.3).
+The FFT is Stockham's autosort algorithm in radix 4, on the even and odd samples as a complex
+signal of half the length (Van Loan, "Computational Frameworks for the Fast Fourier Transform",
+1992, sections 1.7 and 4.3). Its last step is of radix 2 where needed, or the sum itself where
+the length is no power of two, as at 48 kHz for a model of 16 kHz.
 """
 
 from __future__ import annotations
@@ -30,13 +31,17 @@ U1: Any = np.uint64(1)
 U2: Any = np.uint64(2)
 U3: Any = np.uint64(3)
 U4: Any = np.uint64(4)
+LONGEST_SUM = 64  # the last step costs its square
 
 
 def available(spec: FeatureSpec) -> bool:
     """Whether numba is installed and there is a kernel for the spec."""
-    power_of_two = spec.fft >= 8 and spec.fft & (spec.fft - 1) == 0
-    installed = importlib.util.find_spec("numba") is not None
-    return spec.kind != "waveform" and power_of_two and installed
+    if spec.kind == "waveform" or spec.fft < 8 or spec.fft % 2:
+        return False
+    rest = spec.fft // 2
+    while rest % 4 == 0:
+        rest //= 4
+    return rest <= LONGEST_SUM and importlib.util.find_spec("numba") is not None
 
 
 class MelKernel:
@@ -44,15 +49,18 @@ class MelKernel:
 
     Args:
         spec: a spec for which `available` says yes.
+
+    Attributes:
+        tables: what `rows` takes after the numbers.
     """
 
     def __init__(self, spec: FeatureSpec) -> None:
-        self._run = _compiled()
+        self._run = rows()
         half = spec.fft // 2
         angle = -2.0 * np.pi * np.arange(half) / half
         post = -2.0 * np.pi * np.arange(half + 1) / spec.fft
         weights, bands = _sparse_bands(spec)
-        self._tables = (
+        self.tables = (
             np.array(window_table(spec)),
             np.stack([np.cos(angle), np.sin(angle)]),
             np.stack([np.cos(post), np.sin(post)]),
@@ -75,7 +83,7 @@ class MelKernel:
             begin: index into it.
             out: float32 [frames, mels], contiguous, filled.
         """
-        self._run(samples, begin, out, *self._numbers, *self._tables)
+        self._run(samples, begin, out, *self._numbers, *self.tables)
 
 
 @lru_cache(maxsize=8)
@@ -100,7 +108,7 @@ def _sparse_bands(spec: FeatureSpec) -> tuple[NDArray[np.float64], NDArray[np.ui
 
 
 @lru_cache(maxsize=1)
-def _compiled() -> Any:
+def rows() -> Any:
     """The kernel, compiled or out of the cache; numba is imported here and not before."""
     import numba
 
@@ -155,7 +163,7 @@ def _rows(  # noqa: C901 - one kernel: numba inlines nothing that is not compile
             im[k] = 0.0
 
         n, s = half, U1
-        while n >= U4:
+        while n % U4 == U0:
             quarter = n // U4
             step = s * quarter
             for p in range(quarter):
@@ -187,6 +195,18 @@ def _rows(  # noqa: C901 - one kernel: numba inlines nothing that is not compile
             for q in range(s):
                 to_re[q], to_im[q] = re[q] + re[q + s], im[q] + im[q + s]
                 to_re[q + s], to_im[q + s] = re[q] - re[q + s], im[q] - im[q + s]
+            re, im, to_re, to_im = to_re, to_im, re, im
+        elif n > U2:
+            for j in range(n):
+                o = j * s
+                for q in range(s):
+                    to_re[o + q], to_im[o + q] = re[q], im[q]
+                for k in range(U1, n):
+                    i, t = k * s, j * k % n * s
+                    c1, s1 = cos[t], sin[t]
+                    for q in range(s):
+                        to_re[o + q] += re[i + q] * c1 - im[i + q] * s1
+                        to_im[o + q] += re[i + q] * s1 + im[i + q] * c1
             re, im, to_re, to_im = to_re, to_im, re, im
 
         # from the complex signal of half the length to the spectrum of the real one

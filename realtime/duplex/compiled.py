@@ -47,7 +47,7 @@ def callback(name: str) -> int:
     import numba
     from numba import types
 
-    _register()
+    register()
     samples = types.CPointer(types.float32)
     status, memory = types.uint64, types.CPointer(types.float64)
     signature = types.int32(samples, samples, types.uint64, types.voidptr, status, memory)
@@ -69,7 +69,7 @@ clock_gettime: Any = None
 
 
 @lru_cache(maxsize=1)
-def _register() -> None:
+def register() -> None:
     """Let compiled code call what is written in the modules of the sound path."""
     global carray, clock_gettime, write
     import numba

@@ -54,14 +54,26 @@ class History:
         self._worker = worker
         self._looked: deque[Kept] = deque(maxlen=SCORES)
 
-    def look(self) -> None:
-        """Note the gain where no worker does it: to be called for each hop, by one thread."""
+    @property
+    def newest(self) -> int:
+        """Number of the last hop that there is."""
         if self._worker is not None:
-            return
+            return self._worker.decisions
+        return self._looked[-1][0] if self._looked else 0
+
+    def look(self) -> bool:
+        """Note the gain where no worker does: to be called for each hop, by one thread.
+
+        Returns:
+            Whether it has to be called at all.
+        """
+        if self._worker is not None:
+            return False
         hops, gain = decided(self._ints[at.WRITTEN], self._rate), self._floats[at.GAIN]
         last = self._looked[-1][0] if self._looked else hops - 1
         for number in range(max(last, hops - SCORES) + 1, hops + 1):
             self._looked.append((number, due(number - 1, self._rate), None, gain))
+        return True
 
     def hops(self, after: int) -> tuple[int, list[Hop]]:
         """The hops since one.
@@ -74,7 +86,7 @@ class History:
         """
         kept: Iterable[Kept] = self._looked
         if self._worker is not None:
-            kept = self._worker.scores.copy()
+            kept = self._worker.since(after)
         new = [one for one in kept if one[0] > after]
         if not new:
             return after, []

@@ -32,7 +32,7 @@ from realtime.duplex.history import History
 from realtime.duplex.layout import Memory
 from realtime.duplex.notes import Notes
 from realtime.duplex.prepare import KEPT_S, adjust, begin_at, latency_ms, prepare
-from realtime.duplex.process import Opened, SoundProcess, Wanted
+from realtime.duplex.process import CACHED_S, Opened, SoundProcess, Wanted
 from realtime.duplex.state import LiveState, Meters
 from realtime.duplex.worker import Worker
 from realtime.errors import AudioError, DeviceNotFound, RtError, StreamLost, UsageError
@@ -214,10 +214,7 @@ class LiveGate:
                 adjust(self._memory, self.settings, **given)
                 self._notes.settings = self.settings
             if self._worker is not None:
-                judge = self._worker.judge
-                judge.threshold = self.settings.threshold
-                judge.hysteresis = self.settings.hysteresis
-                judge.hold_ms = self.settings.hold_ms
+                self._worker.steer(self.settings)
 
     def state(self) -> LiveState:
         """How things are; from any thread."""
@@ -284,7 +281,7 @@ class LiveGate:
         self._memory.floats[at.DRY] = float(self._switches["bypass"])
         self._memory.floats[at.TRIM] = float(not self._switches["mute"])
         if self._runner is not None:
-            self._worker = Worker(self._memory, self._wake, self.settings, self._runner)
+            self._worker = self._make_worker(self._runner, opened.compiled)
         self._notes = Notes(self._memory, self.settings, self._worker)
         self._meters = Meters(self._memory)
         self.history = History(self._memory, self._worker)
@@ -294,6 +291,19 @@ class LiveGate:
                 "%s: has no %d Hz; using %d Hz", self._source.name, self._rate, opened.rate
             )
         return opened
+
+    def _make_worker(self, runner: Runner, compiled: bool) -> Worker:
+        patience = threading.Timer(CACHED_S, self._say_compiling)
+        patience.daemon = True
+        patience.start()
+        try:
+            return Worker(self._memory, self._wake, self.settings, runner, compiled)
+        finally:
+            patience.cancel()
+
+    @staticmethod
+    def _say_compiling() -> None:
+        log.warning("preparing the compiled gate; the first start takes longest")
 
     def _open(
         self, rates: list[int], widths: tuple[list[int], list[int]], *, exactly: bool
@@ -312,9 +322,7 @@ class LiveGate:
             exactly=exactly,
             compiled=self._compiled,
             environment=self._environment,
-            on_compile=lambda: log.warning(
-                "preparing the compiled sound path; the first start takes longest"
-            ),
+            on_compile=self._say_compiling,
         )
 
     def _rates(self) -> list[int]:

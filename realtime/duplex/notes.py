@@ -8,7 +8,7 @@ from realtime.duplex import layout as at
 from realtime.duplex.events import LiveEvent, Overload
 from realtime.duplex.layout import Memory
 from realtime.duplex.worker import Worker
-from realtime.gate.judge import level_reason, reason
+from realtime.gate.judge import level_reason
 from realtime.gate.level import FLOOR_DB
 from realtime.gate.settings import GateSettings
 from realtime.outputs.gate import Closed, Opened
@@ -55,9 +55,7 @@ class Notes:
         opens = kind in (at.OPENED, at.LOUD)
         self.openings += opens
         if kind in (at.OPENED, at.CLOSED):
-            turn = self._worker.turns.get(about) if self._worker is not None else None
-            score = turn.score if turn is not None else 0.0
-            why = turn.reason if turn is not None else reason(score, self.settings.threshold)
+            score, why = self._worker.why(about) if self._worker is not None else (0.0, "")
             return Opened(t=t, score=score, reason=why) if opens else Closed(t=t, score=score)
         if not opens:
             return Closed(t=t, score=0.0)

@@ -4,6 +4,8 @@ A thread of rt-gate's own process. It sleeps until the sound process wakes it, w
 next decision has all its sound. If it falls behind, it catches up, which takes a hundredth of
 the time it slept. More than `SKIP_S` behind it goes on with the newest sound: the network keeps
 its states, since what it knows of the voice and the noise is still true, and hears a cut.
+
+Its loop is compiled where that can be (`thought.py`); here is the same in Python.
 """
 
 from __future__ import annotations
@@ -11,22 +13,23 @@ from __future__ import annotations
 import logging
 import os
 import threading
-from collections import OrderedDict, deque
 
 import numpy as np
 
+from realtime.duplex import compiled as sound_path
 from realtime.duplex import layout as at
+from realtime.duplex import thinking
 from realtime.duplex.layout import Memory
+from realtime.duplex.thinking import SKIP_S
+from realtime.duplex.thought import Thought, thought_of
 from realtime.gate.grid import due
-from realtime.gate.judge import Judge, Turn
+from realtime.gate.judge import Judge, reason
 from realtime.gate.key import KeyFilter
 from realtime.gate.paths import mono
 from realtime.gate.scorer import Scorer
 from realtime.gate.settings import GateSettings
 from realtime.runners import Runner
 
-SKIP_S = 0.5
-REMEMBERED = 64  # turns, for those who ask for the reason
 SCORES = 1024  # of the last ten seconds
 
 Kept = tuple[int, int, float | None, float]  # number and end of a hop, score, gain
@@ -42,20 +45,21 @@ class Worker(threading.Thread):
         wake: the eventfd that the sound process writes to.
         settings: the gate's.
         runner: the model.
+        compiled: let the loop be compiled, if it can be.
 
     Attributes:
-        judge: decides; its settings may be changed at any time.
-        score: the newest.
-        decisions: how many.
-        skipped: samples on which nothing was decided.
-        turns: by the position of their decision.
-        scores: the last ones: number and position of the decision, score, and the gain, as an
-            amplitude, of what went out at that moment.
+        thought: what it has decided.
+        compiled: whether the loop is.
         fault: what ended the thread, if it did not end by itself.
     """
 
     def __init__(
-        self, memory: Memory, wake: int, settings: GateSettings, runner: Runner
+        self,
+        memory: Memory,
+        wake: int,
+        settings: GateSettings,
+        runner: Runner,
+        compiled: bool = True,
     ) -> None:
         super().__init__(name="gate worker", daemon=True)
         ints = memory.ints
@@ -72,32 +76,66 @@ class Worker(threading.Thread):
         )
         self._scorer = Scorer(runner, self._rate)
         own = settings
-        self.judge = Judge(
+        self._judge = Judge(
             self._rate, own.threshold, own.hysteresis, own.hold_ms, own.min_open_ms
         )
         self._which = own.score
-        self._scorer.process(np.zeros(self._rate // 50, np.float32))  # the first is slow
-        self._stopping = False
-        self._again = True
-        self.score = 0.0
-        self.decisions = 0
-        self.skipped = 0
-        self.turns: OrderedDict[int, Turn] = OrderedDict()
-        self.scores: deque[Kept] = deque(maxlen=SCORES)
+        self.thought = Thought(settings)
+        self._counts = self.thought.counts.data
+        self._loop = None
+        if compiled and sound_path.available():
+            self._loop = thought_of(memory, wake, settings, runner, self.thought)
+        self.compiled = self._loop is not None
+        if not self.compiled:
+            self._scorer.process(np.zeros(self._rate // 50, np.float32))  # the first is slow
         self.fault: BaseException | None = None
+        self.begin()
+
+    @property
+    def score(self) -> float:
+        """The newest."""
+        return float(self.thought.numbers[thinking.SCORE])
+
+    @property
+    def decisions(self) -> int:
+        """How many."""
+        return self._counts[thinking.DECISIONS]
+
+    @property
+    def skipped(self) -> int:
+        """Samples on which nothing was decided."""
+        return self._counts[thinking.SKIPPED]
 
     @property
     def bad_scores(self) -> int:
         """Decisions whose scores were no numbers."""
-        return self._scorer.bad_scores
+        return self._scorer.bad_scores + self._counts[thinking.BAD]
+
+    def since(self, number: int) -> list[Kept]:
+        """The decisions after that of a number, the last `SCORES` of them at most."""
+        rows = self.thought.since(max(number, self.decisions - SCORES))
+        return [(int(k), int(at_), score, gain) for k, at_, score, _, gain in rows.tolist()]
+
+    def why(self, position: int) -> tuple[float, str]:
+        """The score of the decision at a position, and the reason of an opening there."""
+        score = self.thought.score_at(position)
+        threshold = float(self.thought.numbers[thinking.THRESHOLD])
+        return score or 0.0, reason(score or 0.0, threshold)
+
+    def steer(self, settings: GateSettings) -> None:
+        """Take settings that may change while sound runs."""
+        self.thought.steer(settings)
+        self._judge.threshold = settings.threshold
+        self._judge.hysteresis = settings.hysteresis
+        self._judge.hold_ms = settings.hold_ms
 
     def begin(self) -> None:
         """Begin anew at WRITTEN, after silence; no sound runs."""
-        self._again = True
+        self._counts[thinking.AGAIN] = 1
 
     def stop(self) -> None:
         """End soon."""
-        self._stopping = True
+        self._counts[thinking.STOP] = 1
         os.eventfd_write(self._wake, 1)
         if self.is_alive():
             self.join(2.0)
@@ -105,11 +143,16 @@ class Worker(threading.Thread):
     def run(self) -> None:
         """Decide whenever there is something to decide."""
         try:
-            while not self._stopping:
-                if self._again:
+            if self._loop is not None:
+                self._loop()
+                return
+            counts = self._counts
+            while not counts[thinking.STOP]:
+                if counts[thinking.AGAIN]:
                     self._reset()
                 self._catch_up()
-                self._ints[at.WANTED] = self._base + due(self._k, self._rate)
+                base = counts[thinking.BASE]
+                self._ints[at.WANTED] = base + due(counts[thinking.K], self._rate)
                 at.fence()
                 if self._ints[at.WRITTEN] < self._ints[at.WANTED]:
                     os.eventfd_read(self._wake)  # sleeps
@@ -118,55 +161,58 @@ class Worker(threading.Thread):
             log.exception("the gate's worker failed: the level gate goes on alone")
 
     def _reset(self) -> None:
-        self._again = False
-        for part in (self._filter, self._scorer, self.judge):
+        counts = self._counts
+        counts[thinking.AGAIN] = 0
+        for part in (self._filter, self._scorer, self._judge):
             part.reset()
-        self._position = self._ints[at.WRITTEN]
-        self._base = self._position  # of the scorer's first sample
-        self._k = 0  # of the next decision
+        counts[thinking.POSITION] = counts[thinking.BASE] = self._ints[at.WRITTEN]
+        counts[thinking.K] = 0
 
     def _catch_up(self) -> None:
         """Hear what is there, decision by decision."""
-        hop = self._rate // 100
-        while not (self._stopping or self._again):
-            behind = self._ints[at.WRITTEN] - self._position
+        counts, hop = self._counts, self._rate // 100
+        while not (counts[thinking.STOP] or counts[thinking.AGAIN]):
+            behind = self._ints[at.WRITTEN] - counts[thinking.POSITION]
             if behind > SKIP_S * self._rate:
                 lost = (behind // hop - 1) * hop  # so that decisions stay on their grid
-                self.skipped += lost
-                self._position += lost
-                self._base += lost
-            need = self._base + due(self._k, self._rate) - self._position
-            if self._ints[at.WRITTEN] - self._position < need:
+                counts[thinking.SKIPPED] += lost
+                counts[thinking.POSITION] += lost
+                counts[thinking.BASE] += lost
+            position = counts[thinking.POSITION]
+            need = counts[thinking.BASE] + due(counts[thinking.K], self._rate) - position
+            if self._ints[at.WRITTEN] - position < need:
                 return
             at.fence()
             self._hear(need)
 
     def _hear(self, n: int) -> None:
         """Hear the sound up to the next decision, and publish it."""
-        begin = self._position & (len(self._ring) - 1)
+        counts = self._counts
+        begin = counts[thinking.POSITION] & (len(self._ring) - 1)
         sound = self._ring[begin : begin + n]
         if len(sound) < n:
             sound = np.concatenate([sound, self._ring[: n - len(sound)]])
-        self._position += n
+        counts[thinking.POSITION] += n
         if self._filter.active:
             sound = self._filter.process(sound)
         for k, end, scores in self._scorer.process(mono(sound)):
-            self._k = k + 1
-            self.decisions += 1
-            self.score = float(scores[self._which])
-            turn = self.judge.update(self.score, end)
-            if turn is not None:
-                self._publish(turn, self._base + end)
-            at.fence()
-            self._ints[at.DECIDED] = self._base + end
+            score = float(scores[self._which])
+            self.thought.numbers[thinking.SCORE] = score
+            turn = self._judge.update(score, end)
+            position = counts[thinking.BASE] + end
+            row = counts[thinking.DECISIONS] % thinking.LOG
             gain = self._floats[at.GAIN]
-            self.scores.append((self.decisions, self._base + end, self.score, gain))
+            self.thought.log[row] = position, score, self._judge.open, gain
+            at.fence()
+            counts[thinking.DECISIONS] += 1
+            counts[thinking.K] = k + 1
+            if turn is not None:
+                self._publish(position, turn.open)
+            at.fence()
+            self._ints[at.DECIDED] = position
 
-    def _publish(self, turn: Turn, position: int) -> None:
-        self.turns[position] = turn
-        if len(self.turns) > REMEMBERED:
-            self.turns.popitem(last=False)
+    def _publish(self, position: int, is_open: bool) -> None:
         number = self._ints[at.CHANGES]
-        self._ints[at.AT_CHANGES + number % at.MOST_CHANGES] = position << 1 | turn.open
+        self._ints[at.AT_CHANGES + number % at.MOST_CHANGES] = position << 1 | is_open
         at.fence()
         self._ints[at.CHANGES] = number + 1

@@ -9,14 +9,13 @@ encoding.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Final
 
-import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from realtime.errors import RunnerError
+from realtime.protobuf import BYTES, Field, fields, message, numbers
 
 Floats = NDArray[np.float32]
 
@@ -28,15 +27,6 @@ DIMS, TYPE, FLOAT_DATA, NAME, RAW = 1, 2, 4, 8, 9
 KEY, VALUE = 1, 2
 
 FLOAT: Final = 1  # TensorProto.DataType
-VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5  # wire types
-
-
-class Field(msgspec.Struct):
-    """One field of a message: its number, its wire type, and its content without the length."""
-
-    number: int
-    wire: int
-    content: bytes
 
 
 class OnnxFile:
@@ -68,8 +58,8 @@ class OnnxFile:
         if found is None:
             return None
         tensor = list(fields(found.content))
-        dims = _dims(tensor)
-        kind = [_varint(f.content, 0)[0] for f in tensor if f.number == TYPE]
+        dims = numbers(tensor, DIMS)
+        kind = numbers(tensor, TYPE)
         raw = [f.content for f in tensor if f.number in (RAW, FLOAT_DATA) and f.wire == BYTES]
         if kind != [FLOAT] or len(raw) != 1 or len(raw[0]) != 4 * int(np.prod(dims)):
             return None
@@ -118,74 +108,3 @@ class OnnxFile:
                     if part.number == NAME and part.content == name.encode():
                         return field
         return None
-
-
-def fields(data: bytes) -> Iterator[Field]:
-    """The fields of a message, in order.
-
-    Raises:
-        ValueError: the message breaks off, or has a wire type that nobody writes any more.
-    """
-    at = 0
-    while at < len(data):
-        tag, at = _varint(data, at)
-        number, wire = tag >> 3, tag & 7
-        if wire == VARINT:
-            end = _varint(data, at)[1]
-        elif wire == BYTES:
-            length, at = _varint(data, at)
-            end = at + length
-        elif wire in (FIXED32, FIXED64):
-            end = at + (4 if wire == FIXED32 else 8)
-        else:
-            raise ValueError(f"wire type {wire}")
-        if end > len(data):
-            raise ValueError("a field breaks off")
-        yield Field(number, wire, data[at:end])
-        at = end
-
-
-def message(parts: list[Field]) -> bytes:
-    """The bytes of a message of these fields."""
-    out = []
-    for field in parts:
-        out.append(_number(field.number << 3 | field.wire))
-        if field.wire == BYTES:
-            out.append(_number(len(field.content)))
-        out.append(field.content)
-    return b"".join(out)
-
-
-def _dims(tensor: list[Field]) -> list[int]:
-    """The shape of a TensorProto; one field each, or all in one."""
-    dims = []
-    for field in tensor:
-        if field.number == DIMS:
-            at = 0
-            while at < len(field.content):
-                value, at = _varint(field.content, at)
-                dims.append(value)
-    return dims
-
-
-def _varint(data: bytes, at: int) -> tuple[int, int]:
-    """A number of seven bits a byte, the lowest first, and where the next thing begins."""
-    value = shift = 0
-    while True:
-        if at >= len(data) or shift > 63:
-            raise ValueError("a number breaks off")
-        byte = data[at]
-        at += 1
-        value |= (byte & 0x7F) << shift
-        if byte < 0x80:
-            return value, at
-        shift += 7
-
-
-def _number(value: int) -> bytes:
-    out = bytearray()
-    while value > 0x7F:
-        out.append(value & 0x7F | 0x80)
-        value >>= 7
-    out.append(value)
-    return bytes(out)

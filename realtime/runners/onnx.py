@@ -24,10 +24,16 @@ STATES = {"float32": "tensor(float)", "int8": "tensor(int8)"}
 
 
 class OnnxRunner:
-    """A model in ONNX Runtime. See `realtime.runners.Runner`."""
+    """A model in ONNX Runtime. See `realtime.runners.Runner`.
+
+    Attributes:
+        path: the file.
+        names: of the input that is no state, and of the scores.
+    """
 
     def __init__(self, session: Any, card: Card, runtime: str, where: str) -> None:
         self.card = card
+        self.path = where
         self.runtime = runtime
         self._session = session
         self._plan = Plan(card, where)
@@ -48,6 +54,7 @@ class OnnxRunner:
                     "make them equal",
                 )
         self._input = sound.name
+        self.names = sound.name, scores.name
         self._dtype = FLOATS[sound.type]
         self._states = [spec for spec, _, _ in states]
         self._fetch = [scores.name, *(after.name for _, _, after in states)]

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from realtime.errors import RunnerError
-from realtime.learn.onnx_file import OnnxFile, fields, message
+from realtime.learn.onnx_file import OnnxFile
+from realtime.protobuf import fields, message
 
 onnx = pytest.importorskip("onnx", reason="the witness is the onnx package")
 

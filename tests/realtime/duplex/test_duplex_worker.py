@@ -1,0 +1,156 @@
+"""The worker, fed by hand: its loop in Python and compiled decide the same."""
+
+import os
+import time
+
+import numpy as np
+import pytest
+
+from realtime.duplex import layout as at
+from realtime.duplex import thinking
+from realtime.duplex.worker import Worker
+from realtime.gate.grid import due
+from realtime.gate.settings import GateSettings
+from realtime.runners import open_runner
+
+THOUGHT = GateSettings(hold_ms=35, min_open_ms=50)
+
+
+class Fed:
+    """A worker, and the sound process's part of its life."""
+
+    def __init__(self, rig, model, compiled, settings=THOUGHT, **opened):
+        self.rig = rig("numpy", settings, **opened)
+        self.ints, self.ring = self.rig.ints, self.rig.memory.ring
+        self.wake = os.eventfd(0)
+        runner = open_runner(model, None, None, 1)
+        self.worker = Worker(self.rig.memory, self.wake, settings, runner, compiled)
+        assert self.worker.compiled == compiled
+        self.worker.start()
+        self.wait_for_begin()
+
+    def wait_for_begin(self):
+        hop = due(0, self.ints[at.RATE])
+        self.wait(lambda: self.ints[at.WANTED] == self.ints[at.WRITTEN] + hop)
+
+    def wait(self, ready):
+        """Wake it until something is so."""
+        until = time.monotonic() + 10
+        while not ready():
+            os.eventfd_write(self.wake, 1)
+            assert time.monotonic() < until, self.worker.fault
+            time.sleep(0.001)
+
+    def hear(self, sound):
+        """Give it sound, and wait until it has decided on it."""
+        begin = self.ints[at.WRITTEN]
+        self.ring[(begin + np.arange(len(sound))) % len(self.ring)] = sound
+        at.fence()
+        self.ints[at.WRITTEN] += len(sound)
+        self.wait(lambda: self.ints[at.WANTED] > self.ints[at.WRITTEN])
+
+    def end(self):
+        self.worker.stop()
+        assert not self.worker.is_alive()
+        os.close(self.wake)
+        changes = self.rig.memory.words.view(np.int64)[at.AT_CHANGES :][: at.MOST_CHANGES]
+        return self.worker.thought.since(0), changes[: self.ints[at.CHANGES]].copy()
+
+
+def bursts(rate, channels, seconds=2.0):
+    rng = np.random.default_rng(0)
+    level = np.repeat(rng.uniform(0, 1, int(seconds * 20)) ** 5, -(-rate // 20))
+    sound = rng.normal(0, 0.2, (int(seconds * rate), channels))
+    return (sound * level[: len(sound), None]).astype(np.float32)
+
+
+def fed(rig, model, compiled, sound, rate, blocks):
+    made = Fed(rig, model, compiled, rate=rate, rate_out=rate, channels=sound.shape[1])
+    begin = 0
+    while begin < len(sound):
+        n = next(blocks)
+        made.hear(sound[begin : begin + n])
+        begin += n
+    return made.end()
+
+
+def lengths(seed=0):
+    rng = np.random.default_rng(seed)
+    while True:
+        yield int(rng.integers(1, 3000))
+
+
+def test_decisions_lie_on_the_grid(rig, gate_model):
+    sound = bursts(22_050, 2)
+    log, changes = fed(rig, gate_model, False, sound, 22_050, lengths())
+    assert log[:, 0].tolist() == list(range(1, len(log) + 1))
+    assert log[:, 1].tolist() == [due(k, 22_050) for k in range(len(log))]
+    turned = np.flatnonzero(np.diff(log[:, 3], prepend=0))
+    assert len(turned) > 3
+    assert changes.tolist() == [2 * int(p) + int(o) for p, o in log[turned][:, [1, 3]]]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("rate", "channels"), [(48_000, 2), (44_100, 1), (11_025, 3)])
+@pytest.mark.parametrize("model", ["gate_model", "voice"])
+def test_the_loops_agree(rig, request, model, rate, channels):
+    pytest.importorskip("numba")
+    from realtime.library import find_model
+
+    path = request.getfixturevalue(model) if model == "gate_model" else find_model(model)
+    sound = bursts(rate, channels)
+    sound[rate // 2 : rate // 2 + 5000] = 0  # the floor of the logarithm
+    plain, changes = fed(rig, path, False, sound, rate, lengths(1))
+    log, own = fed(rig, path, True, sound, rate, lengths(2))
+    np.testing.assert_allclose(log[:, 2], plain[:, 2], atol=1e-4)
+    np.testing.assert_array_equal(log[:, [0, 1, 3]], plain[:, [0, 1, 3]])
+    np.testing.assert_array_equal(own, changes)
+    assert len(own) > 1
+
+
+@pytest.mark.slow
+def test_the_compiled_loop_skips_and_begins_anew(rig, gate_model):
+    pytest.importorskip("numba")
+    made = Fed(rig, gate_model, True)
+    made.hear(bursts(48_000, 1, 1.0))
+    assert made.worker.skipped == 47_520  # of a second at once
+    decided = made.worker.decisions
+    made.hear(bursts(48_000, 1, 0.2))
+    assert made.worker.decisions == decided + 20
+    made.ints[at.WRITTEN] += 12_345
+    made.worker.begin()
+    made.wait_for_begin()
+    made.hear(np.zeros((4800, 1), np.float32))
+    log, _ = made.end()
+    assert log[-1, 1] == made.ints[at.WRITTEN]
+    assert made.ints[at.DECIDED] == made.ints[at.WRITTEN]
+
+
+@pytest.mark.slow
+def test_settings_change_while_it_runs(rig, gate_model):
+    pytest.importorskip("numba")
+    made = Fed(rig, gate_model, True)
+    loud = np.random.default_rng(0).normal(0, 0.2, (4800, 1)).astype(np.float32)
+    made.hear(loud)
+    assert made.worker.thought.log[9, 2] == 1
+    made.worker.steer(GateSettings(threshold=1.0, hysteresis=0.0))
+    made.hear(loud)
+    log, _ = made.end()
+    assert log[-1, 3] == 0
+    score, why = made.worker.why(int(log[3, 1]))
+    assert score == pytest.approx(log[3, 2])
+    assert "1.00" in why
+
+
+def test_a_filtered_key_needs_python(rig, gate_model):
+    settings = GateSettings(key_highpass=200.0)
+    made = Fed(rig, gate_model, False, settings)
+    assert made.worker.compiled is False
+    made.hear(bursts(48_000, 1, 0.1))
+    log, _ = made.end()
+    assert len(log) == 10
+
+
+def test_the_grid_in_whole_numbers():
+    for rate in (8000, 11_025, 22_050, 44_100, 48_000, 37_125):
+        assert [thinking.due(k, rate) for k in range(500)] == [due(k, rate) for k in range(500)]

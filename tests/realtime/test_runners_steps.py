@@ -1,0 +1,87 @@
+"""A network as a list of plain operations: the runtime's scores, or none of it."""
+
+import numpy as np
+import pytest
+
+from realtime.library import find_model
+from realtime.runners import open_runner
+from realtime.runners.graph import read_graph
+from realtime.runners.steps import run, steps_of
+
+onnx = pytest.importorskip("onnx", reason="making models needs onnx")
+
+
+def made(path):
+    runner = open_runner(path)
+    with open(path, "rb") as file:  # noqa: PTH123  a path of any kind
+        return runner, steps_of(file.read(), runner.card, *runner.names)
+
+
+@pytest.fixture
+def jit():
+    numba = pytest.importorskip("numba")
+    return numba.njit(fastmath={"reassoc"}, error_model="numpy")(run)
+
+
+def both(runner, network, step, frames):
+    """Scores of the runtime and of the program."""
+    array, here, there = network.array.copy(), network.sound, network.scores
+    told, own = [], []
+    for frame in frames:
+        array[here.at : here.at + here.size] = frame
+        step(network.program, array)
+        x = array[there.at : there.at + there.size].copy()
+        own.append(1 / (1 + np.exp(-x)) if runner.card.scores == "logit" else x)
+        told.append(runner.run(frame[None]).copy())
+    return np.array(told), np.array(own)
+
+
+def test_a_small_gate(gate_model, rng_frames):
+    runner, network = made(gate_model)
+    frames = rng_frames(20, runner.card)
+    told, own = both(runner, network, run, frames)  # as plain Python
+    np.testing.assert_allclose(own, told, atol=1e-6)
+    assert np.ptp(told) > 0.1
+    first, last = network.states.at, network.states.at + network.states.size
+    assert not network.array[first:last].any()
+
+
+@pytest.mark.slow
+def test_the_shipped_gate(jit, rng_frames):
+    runner, network = made(find_model("voice"))
+    told, own = both(runner, network, jit, rng_frames(300, runner.card))
+    np.testing.assert_allclose(own, told, atol=1e-5)
+
+
+@pytest.mark.parametrize("kind", ["Elu", "Softplus"])
+def test_what_it_does_not_know(gate_model, tmp_path, kind):
+    model = onnx.load(gate_model)
+    next(n for n in model.graph.node if n.op_type == "Sigmoid").op_type = kind
+    onnx.save(model, tmp_path / "other.onnx")
+    assert made(tmp_path / "other.onnx")[1] is None
+
+
+def test_states_that_change_places(gate_model, tmp_path):
+    """One state's next value is another state: copied one by one they would mix."""
+    model = onnx.load(gate_model)
+    mean = next(n for n in model.graph.node if "next_mean" in n.output)
+    mean.op_type = "Identity"
+    del mean.input[1:]
+    mean.input[0] = "mean"
+    onnx.save(model, tmp_path / "same.onnx")
+    assert made(tmp_path / "same.onnx")[1] is None
+
+
+@pytest.mark.parametrize("data", [b"", b"\x08\x07", b"\x3a\xff\xff", b"no model at all"])
+def test_bytes_that_are_no_model(data):
+    with pytest.raises((ValueError, IndexError)):
+        read_graph(data)
+
+
+@pytest.fixture
+def rng_frames():
+    def frames(count, card):
+        width = card.input.features.width
+        return np.random.default_rng(0).normal(-6, 4, (count, width)).astype(np.float32)
+
+    return frames
