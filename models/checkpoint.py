@@ -16,7 +16,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from models import build
+from models import LOADED, build
 from realtime.card import Card, parse_card
 from realtime.errors import ModelError, OutputError
 
@@ -36,9 +36,11 @@ def save_checkpoint(
     Raises:
         OutputError: the file cannot be written.
     """
+    # what the weights began as is in the recipe, and its file may be gone
+    plain = {k: v for k, v in network.items() if k not in LOADED}
     header = {
         "rt.card": card.to_json(),
-        "rt.network": msgspec.json.encode(network).decode(),
+        "rt.network": msgspec.json.encode(plain).decode(),
         **extra,
     }
     try:
