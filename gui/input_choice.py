@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import threading
 from typing import Final
 
 from PyQt6.QtCore import pyqtSignal
 from PyQt6.QtWidgets import QComboBox
 
+from gui.aside import aside
 from gui.i18n import tr
 from realtime.errors import RtError
 
@@ -24,7 +24,6 @@ class InputChoice(QComboBox):
 
     device_chosen = pyqtSignal(str)
     file_wanted = pyqtSignal()
-    _listed = pyqtSignal(list)
 
     def __init__(self) -> None:
         super().__init__()
@@ -35,7 +34,6 @@ class InputChoice(QComboBox):
         self.setMinimumContentsLength(12)
         self._device, self._file = "", ""
         self._looking = False
-        self._listed.connect(self._fill)
         self.activated.connect(self._choose)
         self._fill([])
 
@@ -48,36 +46,26 @@ class InputChoice(QComboBox):
         """Ask for the devices there are; their list comes when it comes."""
         if not self._looking:
             self._looking = True
-            threading.Thread(target=self._list, name="devices", daemon=True).start()
+            aside(self, _names, self._fill)
 
     def show_device(self, name: str) -> None:
         """Show a device as the one in use."""
         self._device, self._file = name, ""
-        self._fill(self._names)
+        self._fill(self._known)
 
     def show_file(self, name: str) -> None:
         """Show a file as the input in use."""
         self._file = name
-        self._fill(self._names)
-
-    def _list(self) -> None:
-        """In a thread: PortAudio may take long."""
-        from realtime.sources.listing import list_devices
-
-        try:
-            found = [d.name for d in list_devices()]
-        except RtError:
-            found = []
-        self._listed.emit(found)
+        self._fill(self._known)
 
     def _fill(self, names: list[str]) -> None:
         self._looking = False
-        self._names = list(dict.fromkeys(names))
+        self._known = list(dict.fromkeys(names))
         self.clear()
         self.addItem(tr("Default microphone"), "")
-        for name in self._names:
+        for name in self._known:
             self.addItem(name, name)
-        if self._device and self._device not in self._names:
+        if self._device and self._device not in self._known:
             self.addItem(self._device, self._device)
         self.insertSeparator(self.count())
         self.addItem(self._file or tr("A sound file …"), FILE)
@@ -91,3 +79,13 @@ class InputChoice(QComboBox):
         elif data is not None:
             self._device, self._file = str(data), ""
             self.device_chosen.emit(self._device)
+
+
+def _names() -> list[str]:
+    """The input devices there are; PortAudio may take long to say."""
+    from realtime.sources.listing import list_devices
+
+    try:
+        return [d.name for d in list_devices()]
+    except RtError:
+        return []

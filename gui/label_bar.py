@@ -155,7 +155,6 @@ class LabelBar(QAbstractSlider):
     def _drag(self, x: float) -> None:
         track = self._track()
         self.setSliderPosition(round(100 * (x - track.left()) / max(1.0, track.width())))
-        self._steer(self.sliderPosition())
 
     def _steer(self, position: int) -> None:
         self.update()

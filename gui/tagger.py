@@ -6,6 +6,7 @@ the new one cannot be used; a device that cannot be opened gives way to the one 
 
 from __future__ import annotations
 
+import contextlib
 import queue
 import threading
 from collections.abc import Mapping
@@ -13,7 +14,7 @@ from pathlib import Path
 from typing import Final
 
 import msgspec
-from PyQt6.QtCore import QObject, pyqtSignal
+from PyQt6.QtCore import QObject, pyqtBoundSignal, pyqtSignal
 
 from gui.ear import Ear
 from gui.i18n import tr
@@ -159,7 +160,7 @@ class Tagger(QObject):
         with self._lock:
             if ticket == self._ticket:
                 self._running = ticket
-        self.failed.emit(why)
+        self._tell(self.failed, why)
 
     def _work(self) -> None:
         """The engine's thread: one order after the other."""
@@ -170,7 +171,7 @@ class Tagger(QObject):
                 order = msgspec.structs.replace(before, ticket=order.ticket)
                 source = self._source_of(order)
             if source is None:
-                self.ended.emit("")
+                self._tell(self.ended, "")
                 continue
             before = order
             self._run(order, source)
@@ -185,7 +186,7 @@ class Tagger(QObject):
                 return PacedFile(wish.path, wish.speed)
             return open_source(device=wish.device or None)
         except RtError as e:
-            self.failed.emit(sentence(e, wish.path))
+            self._tell(self.failed, sentence(e, wish.path))
             return None
 
     def _run(self, order: _Order, source: Source) -> None:
@@ -201,9 +202,9 @@ class Tagger(QObject):
                 self._engine, self._ear, self._running = engine, ear, order.ticket
         if self._engine is not engine:  # something newer was asked for meanwhile
             source.close()
-            self.ended.emit("")
+            self._tell(self.ended, "")
             return
-        self.opened.emit(Session(wish, card, source.name, ear))
+        self._tell(self.opened, Session(wish, card, source.name, ear))
         said = ""
         try:
             report = engine.run(source)
@@ -215,7 +216,12 @@ class Tagger(QObject):
             said = tr("The model failed: {why}", why=e)
         with self._lock:
             self._engine = None
-        self.ended.emit(said)
+        self._tell(self.ended, said)
+
+    def _tell(self, signal: pyqtBoundSignal, what: object) -> None:
+        """Emit from a thread that may outlive this object."""
+        with contextlib.suppress(RuntimeError):
+            signal.emit(what)
 
     def _is_newest(self, order: _Order) -> bool:
         with self._lock:

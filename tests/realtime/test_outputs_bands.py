@@ -14,7 +14,8 @@ def test_a_tone_is_in_its_band():
         found = bands.frames(np.sin(2 * np.pi * hz * t).astype(np.float32), 1.0)
         assert 45 <= len(found) <= 50
         for _, power in found:
-            assert abs(int(power.argmax()) - bands.band_of(hz)) <= 2.0  # a bin is wider than a low band
+            # a bin is wider than a low band
+            assert abs(int(power.argmax()) - bands.band_of(hz)) <= 2.0
     assert 0 < bands.band_of(200.0) < bands.band_of(1000.0) < 96
 
 
