@@ -207,5 +207,6 @@ def mono(audio: Audio) -> NDArray[np.float32]:
     """Mean of the channels, contiguous."""
     if audio.shape[1] == 1:
         return np.ascontiguousarray(audio[:, 0])
-    mean: NDArray[np.float32] = audio.mean(axis=1, dtype=np.float32)
-    return mean
+    # what `mean` does, without a way of some 10 µs to it
+    total: NDArray[np.float32] = np.add.reduce(audio, axis=1, dtype=np.float32)
+    return np.divide(total, np.float32(audio.shape[1]), out=total)

@@ -66,7 +66,10 @@ def _live():
     return module
 
 
-class Jack(_live().JackCard):
+live = _live()
+
+
+class Jack(live.JackCard):
     """A JACK server with more channels: those of a gate, and those that hear it."""
 
     def __init__(self, room, period, channels):
