@@ -6,6 +6,7 @@ one of the desk's own, both one request after the other.
 
 from __future__ import annotations
 
+import logging
 import os
 import queue
 import threading
@@ -15,18 +16,25 @@ from typing import Any
 
 import msgspec
 
-from realtime.control import protocol
+from realtime.control import listing, protocol
+from realtime.control.clip import LONGEST_S, save_clip
 from realtime.control.host import Host
+from realtime.control.lesson import Lessons
 from realtime.control.peer import Peer
 from realtime.control.server import Answer
 from realtime.control.setup import CHANGED, RANGES, RESTARTS
+from realtime.duplex.history import History
 from realtime.duplex.live import STEERED
-from realtime.errors import RtError, UsageError
+from realtime.errors import AudioError, RtError, UsageError
 from realtime.fields import nearest
 
 FASTEST = 60.0  # meters in a second
+HOP_S = 0.01
+SHARE_S = 1.0  # over which the share of the processor is taken
 
 Asked = dict[str, Any]
+
+log = logging.getLogger("rt.realtime.control")
 
 
 class Desk:
@@ -35,23 +43,41 @@ class Desk:
     Args:
         host: who keeps the gate.
         version: of rt-gate.
+        push: tells all clients that want events.
         stop: ends the program.
     """
 
-    def __init__(self, host: Host, version: str, stop: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        host: Host,
+        version: str,
+        push: Callable[[dict[str, Any]], None],
+        stop: Callable[[], None],
+    ) -> None:
         self._host, self._version, self._stop = host, version, stop
+        self._lessons = Lessons(lambda what: push({"learn": what}))
+        self._gates = listing.Gates()
         self._errands: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
-        self._cpu = (time.monotonic(), 0.0, 0.0)
+        self._spent = (time.monotonic(), time.process_time(), 0.0)
+        self._cpu_pct = 0.0
+        self._seen: dict[Peer, tuple[History | None, int]] = {}  # by who wants meters
         self._quick: dict[str, Callable[[Peer, Asked], Asked]] = {
             "state": lambda _peer, _asked: self.state(),
-            "settings": lambda _peer, _asked: self._settings(),
+            "settings": lambda _peer, _asked: self._host.setup.in_force(),
             "bypass": self._switch,
             "mute": self._switch,
             "meters": self._meters,
             "events": self._events,
             "stop": self._end,
         }
-        self._slow: dict[str, Callable[[Asked], Asked]] = {"hello": self._hello}
+        self._slow: dict[str, Callable[[Asked], Asked]] = {
+            "hello": self._hello,
+            "devices": lambda _asked: dict(listing.list_devices()),
+            "models": self._models,
+            "clip": self._clip,
+            "learn": self._lessons.begin,
+            "learn_stop": lambda _asked: {"stopped": self._lessons.stop()},
+        }
         threading.Thread(target=self._run, name="control desk", daemon=True).start()
 
     # --- for the server -----------------------------------------------------------------------
@@ -76,7 +102,9 @@ class Desk:
         elif name == "set":
             said = asked.get("settings")
             if not isinstance(said, dict):
-                raise UsageError("settings is no object", '{"settings": {"threshold": 0.6}}')
+                raise UsageError(
+                    f"settings is {said!r}", 'give an object: {"settings": {"threshold": 0.6}}'
+                )
             self._host.change(said, answer)
         elif name in self._slow:
             self._errands.put(lambda: self._do(name, asked, answer))
@@ -86,44 +114,53 @@ class Desk:
 
     def meters(self, peer: Peer) -> dict[str, Any]:
         """What the meters show, with the hops that the client has not got yet."""
-        state = self._host.state()
-        what = protocol.rounded(msgspec.to_builtins(state))
-        level = what["input_db"]
-        return what | {
-            "phase": self._host.phase,
-            "hops": [[what["t"], level, what["score"], what["gain_db"]]],
-        }
+        history, last = self._seen.get(peer, (None, 0))
+        now = self._host.history
+        if history is not now:
+            history, last = now, 0
+        hops: list[list[float | None]] = []
+        if now is not None:
+            last, new = now.hops(last)
+            hops = [[_short(x) for x in msgspec.structs.astuple(hop)] for hop in new]
+        self._seen[peer] = (history, last)
+        return self._state() | {"hops": hops}
 
     def tick(self) -> float:
-        """Nothing is to be done between requests."""
-        return 1.0
+        """Note what nobody else does; in how many seconds to do so again."""
+        self._count()
+        if not self._seen:
+            return SHARE_S
+        history = self._host.history
+        if history is None or not history.look():
+            return SHARE_S
+        return HOP_S
 
     def left(self, peer: Peer) -> None:
         """A client is gone."""
+        self._seen.pop(peer, None)
+
+    def close(self) -> None:
+        """End what still runs."""
+        self._lessons.stop()
 
     # --- what is asked ------------------------------------------------------------------------
 
     def state(self) -> Asked:
         """The gate's state, and the program's."""
         host = self._host
-        state = protocol.rounded(msgspec.to_builtins(host.state()))
         started, trouble = host.started, host.trouble
-        return state | {
-            "phase": host.phase,
+        return self._state() | {
             "trouble": str(trouble) if trouble is not None else "",
             "hint": trouble.hint if trouble is not None else "",
             "input": started.input if started is not None else "",
             "output": started.output if started is not None else "",
             "restarts": host.restarts,
+            "learning": self._lessons.runs,
         }
 
-    def _settings(self) -> Asked:
-        setup = self._host.setup
-        options = msgspec.to_builtins(setup.options)
-        return {
-            "settings": msgspec.to_builtins(setup.settings),
-            "options": {name: options[name] for name in CHANGED},
-        }
+    def _state(self) -> Asked:
+        state = protocol.rounded(msgspec.to_builtins(self._host.state()))
+        return state | {"phase": self._host.phase, "cpu_pct": self._cpu_pct}
 
     def _switch(self, _peer: Peer, asked: Asked) -> Asked:
         name, on = asked["do"], protocol.switch(asked)
@@ -132,8 +169,15 @@ class Desk:
 
     def _meters(self, peer: Peer, asked: Asked) -> Asked:
         rate = protocol.number(asked, "rate", 30.0, 0.0, FASTEST)
+        past = protocol.number(asked, "past", 0.0, 0.0, LONGEST_S)
         peer.every_s = 1.0 / rate if rate else 0.0
         peer.next_s = time.monotonic()
+        history = self._host.history
+        if not rate:
+            self._seen.pop(peer, None)
+        elif past or peer not in self._seen:
+            last = history.newest if history is not None else 0
+            self._seen[peer] = (history, max(0, last - round(past / HOP_S)))
         return {"rate": rate}
 
     def _events(self, peer: Peer, asked: Asked) -> Asked:
@@ -147,28 +191,31 @@ class Desk:
     def _hello(self, _asked: Asked) -> Asked:
         setup = self._host.setup
         card = setup.runner.card if setup.runner is not None else None
-        model = None
-        if card is not None:
-            model = {
-                "name": card.name,
-                "task": card.task,
-                "labels": list(card.labels),
-                "lookahead_ms": list(card.lookahead_ms),
-                "rate": card.rate,
-                "licence": card.licence,
-                "threshold": card.threshold(card.labels[setup.settings.score]),
-                "hysteresis": card.decision.hysteresis,
-            }
         started = self._host.started
         return self.greeting() | {
-            "model": model,
+            "model": listing.describe(card) if card is not None else None,
             "started": msgspec.to_builtins(started) if started is not None else None,
-            **self._settings(),
+            "settings": setup.in_force(),
             "steered": list(STEERED),
             "restarts": list(RESTARTS),
             "ranges": {name: list(RANGES[name]) for name in RANGES if name in CHANGED},
             "state": self.state(),
+            "gates": self._gates.learned(),
         }
+
+    def _models(self, _asked: Asked) -> Asked:
+        folder = listing.data_folder("gates")
+        return {"models": self._gates.all(), "folder": str(folder)}
+
+    def _clip(self, asked: Asked) -> Asked:
+        seconds = protocol.number(asked, "seconds", LONGEST_S, 0.1, LONGEST_S)
+        to = asked.get("to")
+        if to is not None and (not isinstance(to, str) or not to):
+            raise UsageError(f"to is {to!r}", "give a path, or leave it out")
+        history, started = self._host.history, self._host.started
+        if history is None or started is None:
+            raise AudioError("nothing was heard yet", "it waits for a device")
+        return save_clip(history, started.rate, seconds, to)
 
     # --- errands ------------------------------------------------------------------------------
 
@@ -181,5 +228,21 @@ class Desk:
             answer(self._slow[name](asked))
         except RtError as e:
             answer(e)
-        except Exception as e:
-            answer(RtError(f"{name} failed: {e!r}", "a fault of the program"))
+        except Exception:
+            log.exception("the request %s failed", name)
+            answer(RtError(f"{name} failed: a fault of the program", "its log says more"))
+
+    def _count(self) -> None:
+        """Take the share of one core that all of rt-gate had lately."""
+        now = time.monotonic()
+        when, own, sound = self._spent
+        if now - when < SHARE_S:
+            return
+        spent = (now, time.process_time(), self._host.state().sound_cpu_s)
+        self._spent = spent
+        busy = spent[1] - own + max(0.0, spent[2] - sound)
+        self._cpu_pct = round(100.0 * busy / (now - when), 1)
+
+
+def _short(value: float | None) -> float | None:
+    return value if value is None else round(value, protocol.DECIMALS)

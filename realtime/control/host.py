@@ -14,10 +14,11 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-import msgspec
-
-from realtime.control.setup import Setup
+from realtime.control.listing import find_devices
+from realtime.control.setup import ENDS, Setup
+from realtime.duplex.devices import pick_pair
 from realtime.duplex.events import Ended, LiveEvent, Started
+from realtime.duplex.history import History
 from realtime.duplex.live import LiveGate
 from realtime.duplex.state import LiveState
 from realtime.duplex.virtual_mic import VirtualMic
@@ -25,6 +26,8 @@ from realtime.errors import AudioError, RtError
 from realtime.gate.ramp import SILENCE_DB
 from realtime.outputs import DeviceEvent
 from realtime.sources.device import EAGER_S, LATE_RETRY_S, RETRY_S
+
+KEPT_S = 12.0  # of input: ten seconds and some to spare
 
 Told = Callable[[dict[str, Any] | RtError], None]
 
@@ -94,8 +97,13 @@ class Host:
         self._on_change()
 
     def change(self, said: Mapping[str, Any], told: Told) -> None:
-        """Change settings, with a new start where that takes one; `told` how it went."""
-        self._jobs.put(lambda: self._tell(told, lambda: self._change(said)))
+        """Change settings, with a new start where that takes one.
+
+        Args:
+            said: name to value, as in `Setup.changed`.
+            told: called with all settings in force, or with why there is no change.
+        """
+        self._jobs.put(lambda: self._try(said, told))
 
     def state(self) -> LiveState:
         """How things are."""
@@ -115,6 +123,12 @@ class Host:
             if event is None:
                 return
             yield event
+
+    @property
+    def history(self) -> History | None:
+        """What the gate that runs heard and decided; None before the first."""
+        gate = self.gate
+        return gate.history if gate is not None else None
 
     @property
     def started(self) -> Started | None:
@@ -141,6 +155,8 @@ class Host:
             self.fault = e
         finally:
             self._end()
+            if self.gate is not None:
+                self.fault = self.fault or self.gate.fault
             if self._mic is not None:
                 self._mic.close()
             self.phase = "ended"
@@ -162,6 +178,7 @@ class Host:
                 return
             if first or str(e) != str(self.trouble):
                 log.warning("%s; waiting for it", e.line())
+            self.gate = None
             self._enter("waiting", e)
 
     def _start(self, setup: Setup) -> None:
@@ -182,7 +199,15 @@ class Host:
                 "output_device": self._mic.outputs,
                 "environment": self._mic.environment,
             }
-        gate = LiveGate(setup.settings, setup.runner, **wanted, on_event=self._hear)
+        gate = LiveGate(
+            setup.settings,
+            setup.runner,
+            **wanted,
+            bypass=self._switches["bypass"],
+            mute=self._switches["mute"],
+            kept_s=KEPT_S,
+            on_event=self._hear,
+        )
         self._coming = gate
         try:
             if self._stopping:
@@ -198,36 +223,37 @@ class Host:
         gate = self.gate
         if gate is not None:
             gate.stop()
-            self.fault = self.fault or gate.fault
 
-    def _change(self, said: Mapping[str, Any]) -> dict[str, Any]:
-        new = self.setup.changed(said)
-        if not self.setup.restarts(new):
+    def _change(self, said: Mapping[str, Any]) -> None:
+        """Change settings; if a new start fails, all is as it was.
+
+        Raises:
+            RtError: so.
+        """
+        old, new = self.setup, self.setup.changed(said)
+        if not old.differs(new) or (self.phase == "waiting" and not old.differs(new, ENDS)):
             if self.gate is not None:
                 self.gate.set(**new.steered())
             self.setup = new
             self._on_change()
-            return {"restarted": False}
-        old, ran = self.setup, self.phase != "waiting"
+            return
+        if old.differs(new, ENDS) and self.phase != "waiting":
+            _look_for(new)  # while the old gate still runs
         self._end()
         self.restarts += 1
         try:
             self._start(new)
-        except RtError as e:
-            if not ran and isinstance(e, AudioError):
-                self.setup = new
-                self._enter("waiting", e)
-            else:
-                self.setup = old
-                self._open(first=True)
+        except RtError:
+            self._open(first=True)
             raise
-        return {"restarted": True}
 
-    def _tell(self, told: Told, do: Callable[[], dict[str, Any]]) -> None:
+    def _try(self, said: Mapping[str, Any], told: Told) -> None:
         try:
-            told(do() | {"settings": msgspec.to_builtins(self.setup.settings)})
+            self._change(said)
         except RtError as e:
             told(e)
+        else:
+            told(self.setup.in_force())
 
     def _hear(self, event: LiveEvent) -> None:
         """An event of the gate, in one of its threads."""
@@ -242,6 +268,18 @@ class Host:
     def _enter(self, phase: str, trouble: RtError | None = None) -> None:
         self.phase, self.trouble = phase, trouble
         self._on_change()
+
+
+def _look_for(setup: Setup) -> None:
+    """Whether there are such devices.
+
+    Raises:
+        DeviceNotFound: no.
+        AudioError: PortAudio is missing or does not start.
+    """
+    wanted = setup.wanted()
+    played = None if setup.options.virtual_mic else wanted["output_device"]
+    pick_pair(find_devices(), wanted["device"], played)
 
 
 def _resting(setup: Setup, switches: dict[str, bool]) -> LiveState:

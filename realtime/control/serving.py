@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import msgspec
 
+from realtime.control import protocol
 from realtime.control.desk import Desk
 from realtime.control.host import Host
 from realtime.control.runfile import Listening, RunFile
@@ -42,8 +44,11 @@ class Serving:
     def __init__(self, setup: Setup, version: str, port: int = 0, token: str = "") -> None:
         self.asked_to_stop = False
         self._version = version
+        self._lock = threading.Lock()  # of what was told last
+        self._told: dict[str, dict[str, Any]] = {}
         self.host = Host(setup, self._event, self._changed)
-        self.server = Server(Desk(self.host, version, self._stop), token, port)
+        self._desk = Desk(self.host, version, self._push, self._stop)
+        self.server = Server(self._desk, token, port)
         self._file = RunFile()
 
     def __enter__(self) -> Self:
@@ -56,6 +61,7 @@ class Serving:
     def __exit__(self, *_: object) -> None:
         """End both."""
         self.host.stop()
+        self._desk.close()
         self.server.stop()
         self._file.remove()
 
@@ -77,22 +83,41 @@ class Serving:
             )
         )
 
+    def _push(self, what: dict[str, Any]) -> None:
+        self.server.push(what)
+
     def _event(self, event: LiveEvent) -> None:
-        self.server.push(shown(event))
+        self.server.push(protocol.rounded(msgspec.to_builtins(event)))
 
     def _changed(self) -> None:
-        pass
+        """Tell what has changed: settings, phase; and where it plays, in the run file."""
+        host = self.host
+        trouble = host.trouble
+        phase = {
+            "event": "phase",
+            "phase": host.phase,
+            "trouble": str(trouble) if trouble is not None else "",
+            "hint": trouble.hint if trouble is not None else "",
+        }
+        started = host.started
+        ends = {} if started is None else {"input": started.input, "output": started.output}
+        with self._lock:
+            if self._is_new("settings", host.setup.in_force()):
+                self.server.push({"settings": self._told["settings"]})
+            if self._is_new("phase", phase):
+                self.server.push(phase)
+            if self._is_new("ends", ends):
+                self._write()
+
+    def _is_new(self, name: str, what: dict[str, Any]) -> bool:
+        if self._told.get(name, {}) == what:
+            return False
+        self._told[name] = what
+        return True
 
     def _stop(self) -> None:
         self.asked_to_stop = True
         self.host.stop(wait=False)
-
-
-def shown(event: LiveEvent) -> dict[str, object]:
-    """An event as `rt-gate --json` shows it."""
-    from realtime.control import protocol
-
-    return protocol.rounded(msgspec.to_builtins(event))
 
 
 def read_token(path: str, environ: Mapping[str, str] = os.environ) -> str:

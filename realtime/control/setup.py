@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 import msgspec
@@ -16,7 +16,8 @@ from realtime.library import find_model
 from realtime.runners import Runner, open_runner
 from realtime.sources.device import MOST_CHANNELS, RATES
 
-MODEL: Final = ("model", "card", "runtime", "threads", "level")  # what decides who decides
+MODEL: Final = ("model", "card", "runtime", "threads", "level")
+ENDS: Final = ("device", "output_device", "virtual_mic", "rate", "channels", "output_channels")
 FIXED: Final = {  # of the options, those that no request changes
     "key": "the key of live sound is the sound",
     "format": "it is for raw PCM",
@@ -68,11 +69,15 @@ class Setup(msgspec.Struct, frozen=True):
         require_live(setup)
         return setup
 
-    def restarts(self, other: Setup) -> bool:
-        """Whether a gate has to start anew to go on with another setup."""
-        return any(
-            getattr(self.options, name) != getattr(other.options, name) for name in RESTARTS
-        )
+    def differs(self, other: Setup, names: Iterable[str] = RESTARTS) -> bool:
+        """Whether one of some options, those that take a new start, is another."""
+        return any(getattr(self.options, n) != getattr(other.options, n) for n in names)
+
+    def in_force(self) -> dict[str, Any]:
+        """Every setting that a client can change, as it is in force."""
+        said: dict[str, Any] = msgspec.to_builtins(self.options)
+        settled: dict[str, Any] = msgspec.to_builtins(self.settings)
+        return {name: said[name] for name in CHANGED} | settled
 
     def steered(self) -> dict[str, Any]:
         """The settings that may change while it runs."""
