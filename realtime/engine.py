@@ -151,6 +151,7 @@ class Engine:
             rate=self.card.rate,
             hop_s=self._report.hop_s,
             live=source.live,
+            input_rate=source.rate,
         )
         for output in self.outputs:
             output.open(opening)

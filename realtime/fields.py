@@ -16,6 +16,16 @@ from typing import Any, Literal
 import msgspec
 
 from realtime.errors import UsageError
+from realtime.service_fields import (
+    OPTIONS,
+    RANGES,
+    SECRET,
+    TABLES,
+    ClipSettings,
+    MqttSettings,
+    WebhookSettings,
+    WyomingSettings,
+)
 
 DEFAULT_MODEL = "kws12"
 
@@ -48,7 +58,10 @@ class EngineSettings(msgspec.Struct, frozen=True, kw_only=True):
         hop_s: seconds between two decisions; 0 is the card's.
         top: labels shown in the terminal.
         thresholds: label to threshold, "default" for the others.
+        shell: run the commands of `on` by a shell.
         decision: how scores become events.
+        on: label, or "any", to the command that its starts run.
+        mqtt, wyoming, webhook, clips: services.
     """
 
     model: str = DEFAULT_MODEL
@@ -61,8 +74,17 @@ class EngineSettings(msgspec.Struct, frozen=True, kw_only=True):
     threads: int = 1
     hop_s: float = 0.0
     top: int = 5
+    shell: bool = False
     thresholds: dict[str, float] = {}
     decision: DecideSettings = DecideSettings()
+    on: dict[str, str] = {}
+    mqtt: MqttSettings = MqttSettings()
+    wyoming: WyomingSettings = WyomingSettings()
+    webhook: WebhookSettings = WebhookSettings()
+    clips: ClipSettings = ClipSettings()
+
+
+BY_LABEL: dict[str, type] = {"thresholds": float, "on": str}
 
 
 class Schema(msgspec.Struct, frozen=True):
@@ -71,7 +93,7 @@ class Schema(msgspec.Struct, frozen=True):
     Args:
         command: its name, for hints.
         file: name of the user's settings file.
-        root: the struct of its fields. A field `thresholds` is a table of label to number.
+        root: the struct of its fields. Those of `BY_LABEL` are tables whose keys are labels.
         tables: field of `root` that is a table, to the struct of the table's fields.
         ranges: dotted field to lowest and highest value, where that is not the general rule.
     """
@@ -88,18 +110,24 @@ class Schema(msgspec.Struct, frozen=True):
         return "thresholds" in fields_of(self.root)
 
     @property
+    def by_label(self) -> tuple[str, ...]:
+        """The tables whose keys are labels."""
+        return tuple(n for n in fields_of(self.root) if n in BY_LABEL)
+
+    @property
     def plain(self) -> tuple[str, ...]:
         """The fields of `root` that are no tables."""
         names = fields_of(self.root)
-        return tuple(n for n in names if n != "thresholds" and n not in self.tables)
+        return tuple(n for n in names if n not in BY_LABEL and n not in self.tables)
 
 
 TAG = Schema(
     command="rt-tag",
     file="rt-tag.toml",
     root=EngineSettings,
-    tables={"decision": DecideSettings},
+    tables={"decision": DecideSettings, **TABLES},
     ranges={
+        **RANGES,
         "decision.hysteresis": (0.0, 1.0),
         "decision.confirm": (1, 1000),
         "decision.average": (1, 1000),
@@ -115,6 +143,10 @@ def variable_name(key: str) -> str:
 
 def option_name(key: str) -> str:
     """The command line option of a field."""
+    if key in OPTIONS:
+        return OPTIONS[key]
+    if key.startswith("on."):
+        return "--on"
     name = key.rsplit(".", maxsplit=1)[-1].replace("_", "-")
     return "--" + name.removesuffix("-s")
 
@@ -154,9 +186,10 @@ def check(key: str, value: Any, origin: str, schema: Schema = TAG) -> Any:
         value = msgspec.convert(value, kind)
     except msgspec.ValidationError as e:
         expected = str(e).replace("Expected ", "expected ").replace(" | null", "")
+        shown = "not shown" if key in SECRET else repr(value)
         raise UsageError(
-            f"{origin}: {key} is {value!r}: {expected}", f"see {schema.command} --help"
-        ) from e
+            f"{origin}: {key} is {shown}: {expected}", f"see {schema.command} --help"
+        ) from None
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         low, high = _range(key, schema)
         if not low <= value <= high:
@@ -177,9 +210,11 @@ def kind_of(key: str, origin: str, schema: Schema = TAG) -> Any:
     Raises:
         UsageError: there is no such field.
     """
-    table, _, name = key.rpartition(".")
-    if table == "thresholds" and schema.labelled:
-        return float
+    table, dot, name = key.partition(".")
+    if not dot:
+        table, name = "", key
+    if table in schema.by_label:
+        return BY_LABEL[table]
     struct = schema.tables.get(table, schema.root)
     known = fields_of(struct)
     if (table and table not in schema.tables) or name not in known:

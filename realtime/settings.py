@@ -48,6 +48,7 @@ from realtime.fields import (
     toml_of,
     variable_name,
 )
+from realtime.service_fields import SECRET, TABLES
 
 FOLDER_NAME = "rt-tag"  # of settings, in the user's configuration folder
 
@@ -72,13 +73,16 @@ def load_settings(
 ) -> Settings:
     """Merge the command line, the environment and a settings file for rt-tag; see `merge`."""
     flat, origins = merge(TAG, flags, environ, config)
-    decision = {k.split(".")[1]: v for k, v in flat.items() if k.startswith("decision.")}
-    thresholds = {k.split(".", 1)[1]: v for k, v in flat.items() if k.startswith("thresholds.")}
-    plain = {k: v for k, v in flat.items() if "." not in k}
-    return Settings(
-        EngineSettings(**plain, thresholds=thresholds, decision=DecideSettings(**decision)),
-        origins,
-    )
+    tree: dict[str, Any] = {name: {} for name in (*TAG.tables, *TAG.by_label)}
+    for key, value in flat.items():
+        table, dot, name = key.partition(".")
+        if dot:
+            tree[table][name] = value
+        else:
+            tree[key] = value
+    for table, struct in TAG.tables.items():
+        tree[table] = struct(**tree[table])
+    return Settings(EngineSettings(**tree), origins)
 
 
 def merge(
@@ -146,7 +150,7 @@ def read_file(path: Path, schema: Schema = TAG) -> dict[str, Any]:
         raise UsageError(f"{path}: {e}", "a settings file is TOML") from e
     flat: dict[str, Any] = {}
     for key, value in tree.items():
-        if key in schema.tables or (key == "thresholds" and schema.labelled):
+        if key in schema.tables or key in schema.by_label:
             if not isinstance(value, dict):
                 raise UsageError(f"{path}: {key} is no table", f"write [{key}]")
             flat |= {f"{key}.{name}": v for name, v in value.items()}
@@ -204,8 +208,8 @@ def settle(
     decision = msgspec.structs.replace(card.decision, **own)
     rows = [
         (name, toml_of(getattr(values, name)), origins.get(name, "default"))
-        for name in fields_of(EngineSettings)
-        if name not in ("thresholds", "decision", "hop_s")
+        for name in TAG.plain
+        if name != "hop_s"
     ]
     rows.append(
         (
@@ -225,7 +229,27 @@ def settle(
     for name in fields_of(DecideSettings):
         origin = origins.get(f"decision.{name}", f"card {card.name}")
         rows.append((f"decision.{name}", toml_of(getattr(decision, name)), origin))
-    return decision, thresholds, rows
+    return decision, thresholds, rows + _services(settings, card)
+
+
+def _services(settings: Settings, card: Card) -> list[tuple[str, str, str]]:
+    """The rows of services; what is secret is not in them."""
+    values, origins = settings.values, settings.origins
+    rows = []
+    for label, command in values.on.items():
+        if label != "any":
+            _label(label, card, origins[f"on.{label}"])
+        rows.append((f"on.{label}", toml_of(command), origins[f"on.{label}"]))
+    for label in values.mqtt.labels:
+        _label(label, card, origins["mqtt.labels"])
+    for table, struct in TABLES.items():
+        for name in fields_of(struct):
+            key, value = f"{table}.{name}", getattr(getattr(values, table), name)
+            origin = origins.get(key, "default")
+            if key in SECRET and value:
+                value, origin = "", f"{origin}, not shown"
+            rows.append((key, toml_of(value), origin))
+    return rows
 
 
 def _label(label: str, card: Card, origin: str) -> None:

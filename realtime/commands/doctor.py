@@ -9,37 +9,51 @@ import base64
 import hashlib
 import platform
 import sys
+from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 from realtime.commands.common import version
 from realtime.errors import RtError
 
 DISTRIBUTION = "rt-tag"
 NEEDED = ("numpy", "onnxruntime", "soundfile", "sounddevice", "soxr", "rich", "msgspec")
-OPTIONAL = ("ai-edge-litert", "tflite-runtime", "numba", "matplotlib")
+OPTIONAL = ("ai-edge-litert", "tflite-runtime", "numba", "matplotlib", "paho-mqtt")
 
 
-class _Findings:
+class Findings:
     """Prints as it goes and remembers whether anything is broken."""
 
     def __init__(self) -> None:
         self.broken = 0
 
     def ok(self, text: str) -> None:
+        """All is well."""
         print(f"ok  {text}")
 
     def absent(self, text: str) -> None:
+        """Something optional is not there."""
         print(f"--  {text}")
 
     def bad(self, text: str) -> None:
+        """Something is broken; the text ends with the remedy."""
         self.broken += 1
         print(f"!!  {text}")
 
 
-def check_up() -> int:
-    """Check the installation; 0 if nothing is broken, else 5."""
-    found = _Findings()
+def check_up(flags: Mapping[str, Any] | None = None, config: str | Path | None = None) -> int:
+    """Check the installation; 0 if nothing is broken, else 5.
+
+    Args:
+        flags: settings of rt-tag on the command line, to try out what they ask for; None checks
+            only what is installed.
+        config: its settings file.
+
+    Raises:
+        UsageError: a wrong setting.
+    """
+    found = Findings()
     found.ok(f"{DISTRIBUTION} {version()} in {Path(__file__).parents[2]}")
     found.ok(
         f"Python {platform.python_version()} on {platform.system()} {platform.machine()}, "
@@ -49,10 +63,18 @@ def check_up() -> int:
     _own_files(found)
     _models(found)
     _devices(found)
+    if flags is not None:
+        from realtime.commands.headroom import check_broker, check_microphone, check_model
+        from realtime.settings import load_settings
+
+        settings = load_settings(flags, config=config)
+        check_model(found, settings)
+        check_microphone(found, settings)
+        check_broker(found, settings)
     return 5 if found.broken else 0
 
 
-def _packages(found: _Findings) -> None:
+def _packages(found: Findings) -> None:
     for name in NEEDED:
         try:
             found.ok(f"{name} {metadata.version(name)}")
@@ -65,7 +87,7 @@ def _packages(found: _Findings) -> None:
             found.absent(f"{name}, optional, is not installed")
 
 
-def _own_files(found: _Findings) -> None:
+def _own_files(found: Findings) -> None:
     """Whether each installed file is the one that the wheel brought.
 
     Another distribution may own a package of the same name: PyPI's `realtime` overwrites ours
@@ -96,7 +118,7 @@ def _own_files(found: _Findings) -> None:
         found.ok(f"{checked} installed files are as the package brought them")
 
 
-def _models(found: _Findings) -> None:
+def _models(found: Findings) -> None:
     from realtime.library import shipped
     from realtime.runners import open_runner
 
@@ -116,7 +138,7 @@ def _models(found: _Findings) -> None:
                 )
 
 
-def _devices(found: _Findings) -> None:
+def _devices(found: Findings) -> None:
     from realtime.sources.listing import list_devices
 
     try:

@@ -22,12 +22,20 @@ from realtime.commands.common import (
     say,
     start_logging,
 )
+from realtime.commands.services import (
+    add_services,
+    close_services,
+    open_services,
+    say_counts,
+    services_given,
+)
 from realtime.errors import AudioError, CardError, UsageError
 
 if TYPE_CHECKING:
     from realtime.engine import Engine
     from realtime.outputs import Output
     from realtime.report import Report
+    from realtime.services.watch import Watch
     from realtime.settings import Settings
     from realtime.sources import Source
 
@@ -55,6 +63,7 @@ DECISION = {  # option: (setting, metavar, help)
     ),
     "--hop": ("hop_s", "S", "seconds between decisions"),
 }
+NO_DEVICE = "none"  # --device: hear satellites only
 PLAIN = ("model", "card", "runtime", "threads", "device", "rate", "channels", "format", "top")
 
 
@@ -78,6 +87,7 @@ def parser() -> argparse.ArgumentParser:
     group.add_argument("--threshold", metavar="X|LABEL=X,...", help=text)
     for option, (key, metavar, text) in DECISION.items():
         group.add_argument(option, dest=key, metavar=metavar, help=text)
+    add_services(p)
     add_shared(p)
     return p
 
@@ -98,7 +108,7 @@ def main(argv: Sequence[str]) -> int:
     if args.doctor:
         from realtime.commands.doctor import check_up
 
-        return check_up()
+        return check_up(given(args), args.config)
     return tag(args)
 
 
@@ -107,13 +117,16 @@ def tag(args: argparse.Namespace) -> int:
     from realtime.engine import Engine
     from realtime.library import find_model
     from realtime.runners import open_runner
+    from realtime.services.systemd import Notifier
+    from realtime.services.watch import Watch
     from realtime.settings import load_settings, settle
 
     flags = given(args)
     settings = load_settings(flags, config=args.config)
     values = settings.values
     path = find_model(values.model, values.runtime)
-    runner = open_runner(path, values.card or None, values.runtime or None, values.threads)
+    model = (path, values.card or None, values.runtime or None, values.threads)
+    runner = open_runner(*model)
     decision, thresholds, rows = settle(settings, runner.card)
     if args.describe:
         print(runner.card.to_json(indent=2))
@@ -128,25 +141,35 @@ def tag(args: argparse.Namespace) -> int:
         )
     if args.plot and len(args.inputs) > 1:
         raise UsageError("--plot draws one input", "give one file, or run once for each")
-    outputs = open_outputs(args, values.top)
-    complete = False
+    rule: dict[str, Any] = {
+        "decision": decision, "thresholds": thresholds, "hop_s": values.hop_s or None
+    }  # fmt: skip
+    services = open_services(
+        values, runner.card, lambda told: Engine(open_runner(*model), told, **rule)
+    )
+    outputs: list[Output] = []
+    complete = live = False
+    watch = None
     try:
-        engine = Engine(
-            runner,
-            outputs,
-            decision=decision,
-            thresholds=thresholds,
-            hop_s=values.hop_s or None,
-        )
-        status, complete = run_all(engine, args.inputs or [None], settings)
+        outputs += open_outputs(args, values.top)
+        watch = Watch([*outputs, *services], Notifier())
+        engine = Engine(runner, [watch], **rule)
+        live = not args.inputs
+        status, complete = run_all(engine, watch, args.inputs or [None], settings)
     finally:
-        for output in outputs:
-            output.close(complete)
+        try:
+            if watch is not None:
+                watch.close(complete)
+            for output in outputs:
+                output.close(complete)
+        finally:
+            close_services(services, complete=complete)
+            say_counts(services, live)
     return status
 
 
 def run_all(
-    engine: Engine, inputs: Sequence[str | None], settings: Settings
+    engine: Engine, watch: Watch, inputs: Sequence[str | None], settings: Settings
 ) -> tuple[int, bool]:
     """Run the inputs in turn; a bad one among several does not keep the others unheard.
 
@@ -159,7 +182,7 @@ def run_all(
             try:
                 source = open_input(name, settings)  # a pipe may let us wait here for long
                 signals.running = True
-                report = engine.run(source)
+                report = engine.run(watch.over(source, device=is_device(name, settings)))
             except KeyboardInterrupt:
                 break
             except AudioError as e:
@@ -177,11 +200,20 @@ def run_all(
     return (INTERRUPTED if signals.came else status), heard > 0
 
 
+def is_device(name: str | None, settings: Settings) -> bool:
+    """Whether an INPUT is to give sound without end."""
+    return name is None and settings.values.device != NO_DEVICE
+
+
 def open_input(name: str | None, settings: Settings) -> Source:
     """A source for one INPUT, with the settings that concern it."""
     from realtime.sources import open_source
 
     values = settings.values
+    if name is None and values.device == NO_DEVICE:
+        from realtime.services.idle import IdleSource
+
+        return IdleSource()
     # a device in a settings file is for runs without INPUT; on the command line it is a clash
     explicit = settings.origins.get("device") == "--device"
     return open_source(
@@ -224,7 +256,8 @@ def open_outputs(args: argparse.Namespace, top: int) -> list[Output]:
 def given(args: argparse.Namespace) -> dict[str, Any]:
     """The settings on the command line, by field."""
     keys = [*PLAIN, "threshold", *(key for key, _, _ in DECISION.values())]
-    return {key: getattr(args, key) for key in keys if getattr(args, key) is not None}
+    found = {key: getattr(args, key) for key in keys if getattr(args, key) is not None}
+    return found | services_given(args)
 
 
 def say_report(report: Report, live: bool) -> None:
@@ -256,7 +289,9 @@ def print_config(rows: Sequence[tuple[str, str, str]]) -> None:
     """The settings in force as a settings file, each with its origin."""
     table = ""
     for key, value, origin in rows:
-        head, _, name = key.rpartition(".")
+        head, dot, name = key.partition(".")
+        if not dot:
+            head, name = "", key
         if head != table:
             table = head
             print(f"\n[{head}]")

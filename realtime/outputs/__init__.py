@@ -1,4 +1,4 @@
-"""Where results go: terminal, JSON lines, CSV, picture.
+"""Where results go: terminal, JSON lines, CSV, picture, services.
 
 Each output takes what the engine says, from the engine's thread, in the order of audio time:
 `open` for each input, then `reading` and `event`, then `end`; `close` once after the last.
@@ -46,7 +46,26 @@ class Dropped(msgspec.Struct, frozen=True, tag="dropped", tag_field="event"):
     frames: int
 
 
-Event = Start | Stop | DeviceEvent | Dropped
+class Pace(msgspec.Struct, frozen=True, tag="pace", tag_field="event"):
+    """Decisions fall "behind" the sound by `seconds`, or are "keeping up" again."""
+
+    state: str
+    seconds: float
+    t: float
+
+
+class Clock(msgspec.Struct, frozen=True, tag="clock", tag_field="event"):
+    """The device's clock is "drifting" against the computer's by `ppm`, or "steady" again.
+
+    Above 0 the device gives fewer samples a second than its rate says.
+    """
+
+    state: str
+    ppm: float
+    t: float
+
+
+Event = Start | Stop | DeviceEvent | Dropped | Pace | Clock
 
 
 class Opening(msgspec.Struct, frozen=True):
@@ -61,6 +80,7 @@ class Opening(msgspec.Struct, frozen=True):
         rate: Hz of the sound in readings.
         hop_s: seconds between two readings.
         live: whether the input goes on in real time.
+        input_rate: Hz of the input itself.
     """
 
     source: str
@@ -71,6 +91,7 @@ class Opening(msgspec.Struct, frozen=True):
     rate: int
     hop_s: float
     live: bool
+    input_rate: int = 0
 
 
 class Reading(msgspec.Struct, frozen=True):
@@ -111,4 +132,12 @@ class Output(Protocol):
 
     def close(self, complete: bool) -> None:
         """No more inputs. Not `complete`: the run failed; what the user had before stays."""
+        ...
+
+
+class Service(Output, Protocol):
+    """An output to somebody outside, who may be slow or away."""
+
+    def counts(self) -> str:
+        """What arrived, and what was LOST; no secrets."""
         ...

@@ -11,8 +11,7 @@ import msgspec
 
 from realtime.outputs import Opening, Reading
 from realtime.outputs.gate import Audio, GateOpening, GateReading
-
-DECIMALS = 3  # milliseconds, and thousandths of a score
+from realtime.outputs.message import fields_of_event
 
 
 class JsonLines:
@@ -40,10 +39,7 @@ class JsonLines:
 
     def event(self, event: msgspec.Struct) -> None:
         """Write one line and flush it."""
-        fields: dict[str, object] = msgspec.to_builtins(event)
-        for key, value in fields.items():
-            if isinstance(value, float):
-                fields[key] = round(value, DECIMALS)
+        fields = fields_of_event(event)
         if self._name_file:
             fields["file"] = self._file
         self._stream.write(msgspec.json.encode(fields).decode() + "\n")

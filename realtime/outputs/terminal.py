@@ -13,7 +13,17 @@ from typing import TYPE_CHECKING, TextIO
 
 import numpy as np
 
-from realtime.outputs import DeviceEvent, Dropped, Event, Opening, Reading, Start, Stop
+from realtime.outputs import (
+    Clock,
+    DeviceEvent,
+    Dropped,
+    Event,
+    Opening,
+    Pace,
+    Reading,
+    Start,
+    Stop,
+)
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -223,6 +233,10 @@ def _line(event: Event) -> str:
         return f"{at}  stop   {event.label:<16} {event.peak:.2f}"
     if isinstance(event, DeviceEvent):
         return f"{at}  device {event.state}: {event.name}"
+    if isinstance(event, Pace):
+        return f"{at}  pace   {event.state}: {event.seconds:.1f} s"
+    if isinstance(event, Clock):
+        return f"{at}  clock  {event.state}: {event.ppm:.0f} ppm"
     return f"{at}  lost   {event.frames} samples"
 
 

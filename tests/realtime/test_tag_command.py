@@ -300,7 +300,7 @@ def test_doctor_finds_files_that_another_package_overwrote(capsys, monkeypatch, 
         (tmp_path / f"realtime/{name}.py").write_bytes(b"ours")
         files.append(file)
     monkeypatch.setattr(doctor.metadata, "files", lambda name: files)
-    found = doctor._Findings()
+    found = doctor.Findings()
     doctor._own_files(found)
     assert (found.broken, capsys.readouterr().out[:12]) == (0, "ok  2 instal")
     (tmp_path / "realtime/__init__.py").write_bytes(b"theirs")
