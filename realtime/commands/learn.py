@@ -64,6 +64,8 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--progress", action="store_true", help=text)
     text = "mistakes at every threshold, and a held-back mixture, as a picture"
     p.add_argument("--plot", metavar="FILE.png", help=text)
+    text = "a held-back part of the examples to listen to, as a sound file"
+    p.add_argument("--audition", metavar="FILE.wav", help=text)
     p.add_argument("-v", "--verbose", action="count", default=0, help="say more; -vv all")
     return p
 
@@ -145,7 +147,7 @@ def _learn(
     if args.plot:
         _plot(args.plot, learned, card)
     result = {"gate": args.output, "name": card.name, "from": gate.card.name, **data}
-    result |= report.summary(learned, args.output)
+    result |= report.summary(learned, args.output) | _audition(args, learned.heard, card)
     result["table"] = report.table(learned)
     return result
 
@@ -167,9 +169,17 @@ def _learn_more(
     if more.worse:
         say(f"warning: {report.advise_more(more)}")
     result = {"gate": args.output, "name": card.name, "from": gate.card.name, **data}
-    result |= report.summary_more(more)
+    result |= report.summary_more(more) | _audition(args, more.heard, card)
     result["table"] = report.table_more(more)
     return result
+
+
+def _audition(args: argparse.Namespace, heard: Heard, card: Card) -> dict[str, Any]:
+    if not args.audition:
+        return {}
+    from realtime.learn.audition import write_audition
+
+    return {"audition": write_audition(args.audition, heard, card.rate)}
 
 
 def _write(
@@ -221,11 +231,16 @@ def _refuse_inputs(args: argparse.Namespace, model: Path) -> None:
     inputs = {model.resolve()}
     for name in ("open", "closed"):
         inputs |= {path.resolve() for path in list_files(name, getattr(args, name))}
-    for option, path in (("-o", args.output), ("--plot", args.plot)):
+    for option, path in (
+        ("-o", args.output), ("--plot", args.plot), ("--audition", args.audition),
+    ):  # fmt: skip
         if path and Path(path).resolve() in inputs:
             raise UsageError(f"{option} {path} is an input, too", "choose another name")
-    if args.plot and Path(args.plot).resolve() == Path(args.output).resolve():
-        raise UsageError("-o and --plot name the same file", "choose another name for one")
+    made = [Path(p).resolve() for p in (args.output, args.plot, args.audition) if p]
+    if len(set(made)) < len(made):
+        raise UsageError(
+            "two of -o, --plot and --audition name the same file", "choose other names"
+        )
 
 
 @contextmanager

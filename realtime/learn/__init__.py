@@ -21,6 +21,7 @@ Why so, and not by training the whole network:
     hearing     mixtures to embeddings and what they should score
     judging     figures of openings against the ideal ones
     rival       the level gate, tuned on the same examples
+    audition    a held-back part to listen to
     memory      what a gate remembers of its examples
     gate_file   the file: an ONNX model with another head, card and memory
     lesson      all of it in order; more: what a gate learns later
