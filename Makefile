@@ -4,6 +4,7 @@
 #   make setup   the same environment (.venv: the edge runtime, no torch), and no more
 #   make test    all that needs no special hardware, in .venv-test (torch, about 5 GB)
 #   make live    the live gate through a sound server (minutes; leave the machine alone)
+#   make arm     the edge runtime on an emulated 64-bit Arm (needs debootstrap, qemu-user-static)
 #   make lint    ruff, mypy, import-linter
 #   make bench   the figures the documents quote
 #   make wheel   dist/*.whl
@@ -22,7 +23,7 @@ MARKS := not (gpu or device or pi or network)
 export PYTHONSAFEPATH := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help setup demo test live lint bench wheel clean
+.PHONY: help setup demo test live arm lint bench wheel clean
 .DELETE_ON_ERROR:
 
 help:
@@ -43,6 +44,10 @@ test: $(FULL)/.installed
 # the gate between real streams, sample by sample: one test at a time, alone on the machine
 live: $(FULL)/.installed
 	OMP_NUM_THREADS=1 $(FULL)/bin/python -m pytest -m live tests/live/gate $(ARGS)
+
+arm: $(FULL)/.installed
+	@tests/arm/make_root.sh build/arm
+	RT_ARM=build/arm $(FULL)/bin/python -m pytest -m pi tests/arm $(ARGS)
 
 lint: $(FULL)/.installed
 	$(FULL)/bin/ruff check .
