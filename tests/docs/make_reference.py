@@ -35,6 +35,12 @@ TABLES = {  # document: the classes it lists
         "Decision": "realtime/card.py",
         "StateSpec": "realtime/card.py",
     },
+    "docs/services.md": {
+        "MqttSettings": "realtime/service_fields.py",
+        "WyomingSettings": "realtime/service_fields.py",
+        "WebhookSettings": "realtime/service_fields.py",
+        "ClipSettings": "realtime/service_fields.py",
+    },
     "docs/recipes.md": {
         "Recipe": "train/recipe.py",
         "Data": "train/recipe.py",

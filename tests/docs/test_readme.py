@@ -5,13 +5,13 @@ second word on the fence says how its commands are tested:
 
     console          run as it is, beside what it needs; status 0, and something comes out
     console live     a microphone: the same command runs on the bundled recording in its place
-                     (and rt-gate into a file), and with --device or --virtual-mic, which clash
-                     with a recording, up to --print-config, that is, until the device would be
-                     opened
+                     (and rt-gate into a file), and with --device, --virtual-mic and what needs
+                     a network, up to --print-config, that is, until the device would be opened
     console check    takes hours or data that is not here: options are parsed by the command's
                      own parser, recipes are read
     console make     `make -n`: the target exists; what it runs is run by other tests
     console install  changes a computer: the extras exist and the programs are the ones known
+    console file     makes a file at home: programs of any Debian
 
 Programs of others (arecord, ffmpeg, mosquitto_pub) are played by stand-ins. No command is left
 out: an unknown word on a fence, or a command that no rule fits, is a failure.
@@ -42,7 +42,7 @@ PROJECT = Path(__file__).resolve().parents[2]
 PAGES = ["README.md", *(f"docs/{p.name}" for p in sorted((PROJECT / "docs").glob("*.md")))]
 PYPROJECT = tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]
 FENCE = re.compile(r"^```console *(.*?)\n(.*?)^```", re.DOTALL | re.MULTILINE)
-KINDS = ("", "live", "check", "make", "install")
+KINDS = ("", "live", "check", "make", "install", "file")
 MOST_BYTES = 250_000  # of the picture
 
 STANDINS = {
@@ -52,7 +52,7 @@ STANDINS = {
 }
 LIVE = """#!/bin/sh
 for a in "$@"; do case $a in
-  --device|--device=*|--virtual-mic) exec REAL "$@" --print-config ;;
+  --device|--device=*|--virtual-mic|--mqtt|--wyoming) exec REAL "$@" --print-config ;;
   --list-*) exec REAL "$@" ;;
 esac; done
 exec REAL "$@" realtime/sounds/demo.flac OUT
@@ -129,11 +129,11 @@ def cards() -> list[tuple[str, str, str]]:
 
 
 def files() -> list[tuple[str, str]]:
-    """Files that the tutorial has its reader write."""
-    text = (PROJECT / "docs/tutorial.md").read_text("utf-8")
-    found: list[tuple[str, str]] = re.findall(
-        r"<!-- file: (\S+) -->\n```\w+\n(.*?)```", text, re.DOTALL
-    )
+    """Files that the pages have their reader write."""
+    found: list[tuple[str, str]] = []
+    for page in PAGES:
+        text = (PROJECT / page).read_text("utf-8")
+        found += re.findall(r"<!-- file: (\S+) -->\n```\w+\n(.*?)```", text, re.DOTALL)
     return found
 
 
@@ -317,7 +317,12 @@ def test_install_command(command: Command) -> None:
             assert extras, spec
             assert set(extras[1].split(",")) <= set(PYPROJECT["optional-dependencies"])
         case ["apt", "install", *packages]:
-            assert set(packages) <= {"pipx", "libportaudio2"}
+            assert set(packages) <= {"pipx", "libportaudio2", "alsa-utils"}
+        case ["pipx", "ensurepath"]:
+            pass
+        case ["install", "-Dm", "644", unit, path]:
+            assert (PROJECT / unit).is_file()
+            assert path.endswith("/.config/systemd/user/rt-tag.service")
         case ["systemctl", "--user", "enable", "--now", "rt-tag"]:
             assert "systemd/user/rt-tag.service" in (PROJECT / command.page).read_text("utf-8")
         case ["loginctl", "enable-linger", "$USER"]:
@@ -327,12 +332,31 @@ def test_install_command(command: Command) -> None:
 
 
 def test_the_service_runs_what_rt_tag_knows(place: Path) -> None:
-    page = (PROJECT / "docs/pi.md").read_text("utf-8")
-    (line,) = re.findall(r"^ExecStart=(.*)$", page, re.MULTILINE)
-    (variables,) = re.findall(r"^Environment=(.*)$", page, re.MULTILINE)
-    shell, option, script = shlex.split(line.replace("%h/.local/bin/", ""))
-    assert (shell, option) == ("/bin/sh", "-c")
-    assert "threshold" in run(f"{variables} {script}", place, live=True)
+    unit = (PROJECT / "docs/rt-tag.service").read_text("utf-8")
+    (line,) = re.findall(r"^ExecStart=(.*)$", unit, re.MULTILINE)
+    command = line.replace("%h/.local/bin/", "")
+    assert "threshold" in run(f"{command} --print-config --config rt-tag.toml", place)
+    assert "Type=notify" in unit
+    assert "Environment=PYTHONSAFEPATH=1" in unit
+    assert "User=root" not in unit
+
+
+def test_systemd_takes_the_service(tmp_path: Path) -> None:
+    if not shutil.which("systemd-analyze"):
+        pytest.skip("no systemd-analyze: apt-get install systemd")
+    unit = tmp_path / "rt-tag.service"
+    text = (PROJECT / "docs/rt-tag.service").read_text("utf-8")
+    unit.write_text(text.replace("%h/.local/bin/rt-tag", "/bin/true"))
+    environ = os.environ | {"XDG_RUNTIME_DIR": str(tmp_path)}
+    command = ["systemd-analyze", "--user", "verify", str(unit)]
+    done = subprocess.run(command, env=environ, capture_output=True, text=True, timeout=60)
+    assert "rt-tag.service" not in done.stderr, done.stderr
+    assert done.returncode == 0, done.stderr
+
+
+@of_kind("file")
+def test_file_command(command: Command) -> None:
+    assert shlex.split(command.text)[0] in {"install", "nano"}
 
 
 def capture_of(name: str) -> str:
