@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from rich.progress import Progress
 
 from realtime.errors import UsageError
+from train.manifest import span_of, whole_of
 
 log = logging.getLogger("rt.train.bank")
 
@@ -60,8 +61,20 @@ def cache_dir() -> Path:
 
 
 def read_mono(path: Path, rate: int, speed: float = 1.0) -> NDArray[np.float32]:
-    """A file as mono float32 [samples] at `rate`; `speed` 1.1 plays it faster and higher."""
-    audio, source_rate = soundfile.read(path, dtype="float32", always_2d=True)
+    """A file, or a part of one, as mono float32 [samples] at `rate`.
+
+    Args:
+        path: the file; its name may end in `#t=START,END`, in seconds.
+        rate: Hz.
+        speed: 1.1 plays it faster and higher.
+    """
+    span = span_of(path.name)
+    with soundfile.SoundFile(path.with_name(whole_of(path.name))) as f:
+        source_rate = f.samplerate
+        if span:
+            f.seek(min(round(span[0] * source_rate), f.frames))
+        count = round((span[1] - span[0]) * source_rate) if span else -1
+        audio = f.read(count, dtype="float32", always_2d=True)
     mono = audio.mean(1)
     if source_rate != rate or speed != 1.0:
         mono = soxr.resample(mono, source_rate * speed, rate, quality="HQ")
@@ -76,7 +89,8 @@ def open_bank(root: Path, files: Sequence[str], rate: int, speed: float = 1.0) -
     """
     key = hashlib.sha256(f"{rate} {speed}".encode())
     for name in files:
-        info = (root / name).stat() if (root / name).exists() else None
+        path = root / whole_of(name)
+        info = path.stat() if path.exists() else None
         stamp = (info.st_size, info.st_mtime_ns) if info else ()
         key.update(f"{name} {stamp}\n".encode())
     base = cache_dir() / f"bank-{key.hexdigest()[:16]}"

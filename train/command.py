@@ -6,19 +6,17 @@ import logging
 from collections.abc import Sequence
 from pathlib import Path
 
+import msgspec
+
 from realtime.commands.common import Parser, guarded, start_logging
 from realtime.errors import MissingExtra, UsageError
-from train import datasets
-from train.manifest import pick, write_manifest
+from train.datasets import LAYOUTS, list_rows
+from train.manifest import labels_of, pick, write_manifest
 from train.recipe import Recipe, convert_recipe, read_tables
 
 log = logging.getLogger("rt.train.command")
 
-LAYOUTS = {
-    "kws12": datasets.kws12,
-    "voice": datasets.voice,
-    "folders": datasets.folder_of_folders,
-}
+SHOWN = 50  # of the files left out
 
 
 @guarded
@@ -38,11 +36,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--set", action="append", default=[], metavar="KEY=VALUE", help="change a field"
     )
+    parser.add_argument(
+        "--fold", type=int, default=0, help="of manifest: the fold to hold out for the test"
+    )
     parser.add_argument("-v", "--verbose", action="count", default=0)
     args = parser.parse_args(argv)
     start_logging(max(1, args.verbose))
     if args.recipe == "manifest":
-        return _manifest(args.rest, args.out)
+        return _manifest(args.rest, args.out, args.fold)
     if args.rest:
         raise UsageError(f"what is {' '.join(args.rest)}?", "give one recipe")
     path = Path(args.recipe)
@@ -65,15 +66,22 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _manifest(words: list[str], out: Path | None) -> int:
+def _manifest(words: list[str], out: Path | None, fold: int) -> int:
     if len(words) != 2 or words[0] not in LAYOUTS or out is None:
         raise UsageError(
             "manifest needs a layout, a folder and -o",
             f"rt-train manifest {'|'.join(LAYOUTS)} FOLDER -o FILE.csv",
         )
-    rows = LAYOUTS[words[0]](Path(words[1]))
+    rows, bad = list_rows(words[0], Path(words[1]), fold)
+    for line in bad[:SHOWN]:
+        log.warning("left out: %s", line)
+    if bad:
+        more = f", {len(bad) - SHOWN} of them not shown" if len(bad) > SHOWN else ""
+        log.warning("%d files are missing or cannot be read%s", len(bad), more)
     write_manifest(out, rows)
     wanted = "target" if any(r.role == "target" for r in rows) else "clip"
     counts = {split: len(pick(rows, split, wanted)) for split in ("train", "val", "test")}
     log.info("%s: %d rows; %ss %s", out, len(rows), wanted, counts)
+    labels = sorted({name for r in rows if r.role == wanted for name in labels_of(r)})
+    print(f"labels = {msgspec.json.encode(labels).decode()}")  # for the recipe
     return 0

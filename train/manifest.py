@@ -8,12 +8,16 @@ One CSV, one row a file.
 sample kit. `role` is what the row is used for: "clip" (a labelled sound), "talk" (speech that
 holds none of the labels), "noise" (sounds that are no speech) or "room" (an impulse
 response); for a gate "target" (the wanted sound) or "other" (everything else).
+
+A file may stand for a part of itself, `long.wav#t=3.0,4.0` (seconds), and a label for several,
+with semicolons between them.
 """
 
 from __future__ import annotations
 
 import csv
 import hashlib
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal, get_args
@@ -25,6 +29,8 @@ from realtime.errors import UsageError
 Split = Literal["train", "val", "test"]
 Role = Literal["clip", "talk", "noise", "room", "target", "other"]
 HEADER = ("file", "label", "group", "split", "role")
+SEPARATOR = ";"  # between the labels of one file
+PART = re.compile(r"#t=(\d+(?:\.\d+)?),(\d+(?:\.\d+)?)$")  # as in W3C's media fragments
 
 
 class Row(msgspec.Struct, frozen=True):
@@ -39,8 +45,34 @@ class Row(msgspec.Struct, frozen=True):
 
 def split_of(group: str, val: float = 0.08, test: float = 0.10) -> Split:
     """The split of a group, from a hash of its name: the same whatever else is added."""
-    x = int.from_bytes(hashlib.sha256(group.encode()).digest()[:8], "big") / 2**64
+    x = hash_of(group)
     return "test" if x < test else "val" if x < test + val else "train"
+
+
+def hash_of(name: str) -> float:
+    """A number from 0 to 1 that follows from a name and tells nothing of it."""
+    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big") / 2**64
+
+
+def labels_of(row: Row) -> list[str]:
+    """All labels of a row."""
+    return row.label.split(SEPARATOR)
+
+
+def part_of(file: str, start_s: float, end_s: float) -> str:
+    """The name of a part of a file."""
+    return f"{file}#t={start_s:.3f},{end_s:.3f}"
+
+
+def whole_of(file: str) -> str:
+    """The name of the file itself."""
+    return PART.sub("", file)
+
+
+def span_of(file: str) -> tuple[float, float] | None:
+    """Start and end of a part in seconds; None for a whole file."""
+    found = PART.search(file)
+    return (float(found[1]), float(found[2])) if found else None
 
 
 def read_manifest(path: Path) -> list[Row]:

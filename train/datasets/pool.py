@@ -1,7 +1,4 @@
-"""Manifests from data sets in their own layout.
-
-Each function knows one layout and nothing of training.
-"""
+"""A pool of recordings of many sources: words, talk, noises and rooms, with their licences."""
 
 from __future__ import annotations
 
@@ -12,6 +9,7 @@ from pathlib import Path
 import msgspec
 
 from realtime.errors import UsageError
+from train.datasets.files import sounds_in
 from train.manifest import Role, Row, split_of
 
 KWS12 = (
@@ -28,7 +26,6 @@ KWS12 = (
     "unknown",
     "silence",
 )
-SOUNDS = (".ogg", ".wav", ".flac", ".opus", ".mp3")
 
 # Licences that allow weights to be given away under Apache-2.0, as `sounds.csv` spells them.
 FREE_LICENCES = (
@@ -64,7 +61,7 @@ def kws12(root: Path) -> list[Row]:
             f"{words}: no such folder", "give the folder that holds speech-commands/"
         )
     rows: list[Row] = []
-    for file in _sounds(words):
+    for file in sounds_in(words):
         word = file.parent.name
         name = file.relative_to(root).as_posix()
         if word == "sc_test_silence":
@@ -76,7 +73,7 @@ def kws12(root: Path) -> list[Row]:
             label = word if word in KWS12 else "unknown"
             rows.append(Row(name, label, f"sc:{speaker}", split_of(speaker), "clip"))
     for source in FREE_TALK:
-        for file in _sounds(root / "voice" / source):
+        for file in sounds_in(root / "voice" / source):
             group = file.stem.rsplit("_", 1)[0]
             rows.append(
                 Row(
@@ -105,12 +102,12 @@ def voice(root: Path) -> list[Row]:
             f"{words}: no such folder", "give the folder that holds speech-commands/"
         )
     rows: list[Row] = []
-    for file in _sounds(words):
+    for file in sounds_in(words):
         if not file.parent.name.startswith(("_", "sc_test")):
             name, speaker = file.relative_to(root).as_posix(), file.stem.split("_")[0]
             rows.append(Row(name, "word", f"sc:{speaker}", split_of(speaker), "target"))
     for source in (*FREE_TALK, "picovoice_intent"):
-        for file in _sounds(root / "voice" / source):
+        for file in sounds_in(root / "voice" / source):
             group = file.stem.rsplit("_", 1)[0]
             name = file.relative_to(root).as_posix()
             rows.append(Row(name, "speech", group, split_of(group), "target"))
@@ -121,24 +118,6 @@ def voice(root: Path) -> list[Row]:
             kind = _kind(row.file, row.label)
             rows.append(msgspec.structs.replace(row, label=kind, role="other"))
     return rows
-
-
-def folder_of_folders(root: Path) -> list[Row]:
-    """A folder of label folders. Each file is a group of its own, split by a hash of its name.
-
-    Raises:
-        UsageError: no folder, or no sound in it.
-    """
-    if not root.is_dir():
-        raise UsageError(
-            f"{root}: no such folder", "give a folder of label folders, or a manifest"
-        )
-    names = [f.relative_to(root).as_posix() for f in _sounds(root) if f.parent != root]
-    if not names:
-        raise UsageError(
-            f"{root}: no label folder with sounds in it", f"sounds end in {' '.join(SOUNDS)}"
-        )
-    return [Row(name, Path(name).parent.name, name, split_of(name), "clip") for name in names]
 
 
 def _noises(root: Path) -> Iterator[Row]:
@@ -178,7 +157,3 @@ def _kind(file: str, category: str) -> str:
     if category in KIND_OF:
         return f"noise/{KIND_OF[category]}"
     return "noise/effects" if top == "esc10" else f"noise/{folder.removesuffix('_oneshots')}"
-
-
-def _sounds(folder: Path) -> list[Path]:
-    return sorted(p for p in folder.rglob("*") if p.suffix.lower() in SOUNDS)
