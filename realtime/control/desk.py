@@ -21,7 +21,7 @@ from realtime.control.clip import LONGEST_S, save_clip
 from realtime.control.host import Host
 from realtime.control.lesson import Lessons
 from realtime.control.peer import Peer
-from realtime.control.server import Answer
+from realtime.control.reception import Answer
 from realtime.control.setup import CHANGED, RANGES, RESTARTS
 from realtime.duplex.history import History
 from realtime.duplex.live import STEERED
@@ -91,26 +91,26 @@ class Desk:
             "pid": os.getpid(),
         }
 
-    def ask(self, peer: Peer, name: str, asked: Asked, answer: Answer) -> None:
-        """Do what a request says.
+    def ask(self, peer: Peer, name: str, asked: Asked, later: Answer) -> Asked | None:
+        """Do what a request says, now or later.
 
         Raises:
             RtError: it is refused.
         """
         if name in self._quick:
-            answer(self._quick[name](peer, asked))
-        elif name == "set":
+            return self._quick[name](peer, asked)
+        if name == "set":
             said = asked.get("settings")
             if not isinstance(said, dict):
                 raise UsageError(
                     f"settings is {said!r}", 'give an object: {"settings": {"threshold": 0.6}}'
                 )
-            self._host.change(said, answer)
-        elif name in self._slow:
-            self._errands.put(lambda: self._do(name, asked, answer))
-        else:
-            known = sorted([*self._quick, *self._slow, "set"])
-            raise UsageError(f"there is no request {name}", nearest(name, known))
+            return self._host.change(said, later)
+        if name in self._slow:
+            self._errands.put(lambda: self._do(name, asked, later))
+            return None
+        known = sorted([*self._quick, *self._slow, "set"])
+        raise UsageError(f"there is no request {name}", nearest(name, known))
 
     def meters(self, peer: Peer) -> dict[str, Any]:
         """What the meters show, with the hops that the client has not got yet."""
@@ -223,14 +223,14 @@ class Desk:
         while True:
             self._errands.get()()
 
-    def _do(self, name: str, asked: Asked, answer: Answer) -> None:
+    def _do(self, name: str, asked: Asked, later: Answer) -> None:
         try:
-            answer(self._slow[name](asked))
+            later(self._slow[name](asked))
         except RtError as e:
-            answer(e)
+            later(e)
         except Exception:
             log.exception("the request %s failed", name)
-            answer(RtError(f"{name} failed: a fault of the program", "its log says more"))
+            later(RtError(f"{name} failed: a fault of the program", "its log says more"))
 
     def _count(self) -> None:
         """Take the share of one core that all of rt-gate had lately."""

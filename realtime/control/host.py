@@ -14,20 +14,15 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from realtime.control.listing import find_devices
+from realtime.control.opening import Opener, look_for
 from realtime.control.setup import ENDS, Setup
-from realtime.duplex.devices import pick_pair
 from realtime.duplex.events import Ended, LiveEvent, Started
 from realtime.duplex.history import History
-from realtime.duplex.live import LiveGate
+from realtime.duplex.live import STEERED, LiveGate
 from realtime.duplex.state import LiveState
-from realtime.duplex.virtual_mic import VirtualMic
 from realtime.errors import AudioError, RtError
-from realtime.gate.ramp import SILENCE_DB
 from realtime.outputs import DeviceEvent
 from realtime.sources.device import EAGER_S, LATE_RETRY_S, RETRY_S
-
-KEPT_S = 12.0  # of input: ten seconds and some to spare
 
 Told = Callable[[dict[str, Any] | RtError], None]
 
@@ -66,9 +61,11 @@ class Host:
         self._on_event, self._on_change = on_event, on_change
         self._switches = {"bypass": False, "mute": False}
         self._coming: LiveGate | None = None  # it is being started
-        self._mic: VirtualMic | None = None
+        self._opener = Opener()
         self._events: queue.SimpleQueue[LiveEvent | None] = queue.SimpleQueue()
         self._jobs: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        self._queued = 0  # changes that are not done yet
+        self._lock = threading.Lock()  # of `setup` and `_queued`
         self._stopping = False
         self._thread = threading.Thread(target=self._run, name="gate host", daemon=True)
 
@@ -96,20 +93,33 @@ class Host:
             gate.set(**switches)
         self._on_change()
 
-    def change(self, said: Mapping[str, Any], told: Told) -> None:
-        """Change settings, with a new start where that takes one.
+    def change(self, said: Mapping[str, Any], later: Told) -> dict[str, Any] | None:
+        """Change settings: at once, or where that takes a new start, soon and in order.
 
         Args:
             said: name to value, as in `Setup.changed`.
-            told: called with all settings in force, or with why there is no change.
+            later: called with all settings in force, or with why there is no change.
+
+        Returns:
+            All settings in force; None if that comes later.
+
+        Raises:
+            RtError: why there is none, if that is known at once.
         """
-        self._jobs.put(lambda: self._try(said, told))
+        with self._lock:
+            if self._queued or not set(said) <= set(STEERED):
+                self._queued += 1
+                self._jobs.put(lambda: self._try(said, later))
+                return None
+            self._steer(self.setup.changed(said))
+        self._on_change()
+        return self.setup.in_force()
 
     def state(self) -> LiveState:
         """How things are."""
         gate = self.gate
         if gate is None:
-            return _resting(self.setup, self._switches)
+            return self.setup.resting(self._switches)
         return gate.state()
 
     def events(self, timeout_s: float | None = None) -> Iterator[LiveEvent | None]:
@@ -157,8 +167,7 @@ class Host:
             self._end()
             if self.gate is not None:
                 self.fault = self.fault or self.gate.fault
-            if self._mic is not None:
-                self._mic.close()
+            self._opener.close()
             self.phase = "ended"
             self._on_change()
             self._events.put(None)
@@ -172,7 +181,7 @@ class Host:
     def _open(self, first: bool) -> None:
         """Start the gate; without a device it is for the next time."""
         try:
-            self._start(self.setup)
+            self._start()
         except AudioError as e:
             if self._stopping:
                 return
@@ -181,42 +190,27 @@ class Host:
             self.gate = None
             self._enter("waiting", e)
 
-    def _start(self, setup: Setup) -> None:
-        """Start a gate.
+    def _start(self, new: Setup | None = None) -> None:
+        """Start a gate, of another setup than the one in force if there is one.
 
         Raises:
             RtError: it does not start; nothing runs then.
         """
-        self._enter("starting")
-        wanted = setup.wanted()
-        name = setup.options.virtual_mic
-        if self._mic is not None and self._mic.name != name:
-            self._mic.close()
-            self._mic = None
-        if name:
-            self._mic = self._mic or VirtualMic(name)
-            wanted |= {
-                "output_device": self._mic.outputs,
-                "environment": self._mic.environment,
-            }
-        gate = LiveGate(
-            setup.settings,
-            setup.runner,
-            **wanted,
-            bypass=self._switches["bypass"],
-            mute=self._switches["mute"],
-            kept_s=KEPT_S,
-            on_event=self._hear,
-        )
+        if self.phase != "waiting":
+            self._enter("starting")
+        gate = self._opener.make(new or self.setup, self._switches, self._hear)
         self._coming = gate
         try:
-            if self._stopping:
-                return
-            gate.start()
+            if not self._stopping:
+                gate.start()
         finally:
             self._coming = None
-        self.setup, self.gate = setup, gate
-        gate.set(**self._switches)
+        if gate.started is None:
+            return
+        with self._lock:  # it may have been steered meanwhile
+            self.setup = new or self.setup
+            self.gate = gate
+            gate.set(**self._switches, **self.setup.steered())
         self._enter("running")
 
     def _end(self) -> None:
@@ -232,20 +226,23 @@ class Host:
         """
         old, new = self.setup, self.setup.changed(said)
         if not old.differs(new) or (self.phase == "waiting" and not old.differs(new, ENDS)):
-            if self.gate is not None:
-                self.gate.set(**new.steered())
-            self.setup = new
+            self._steer(new)
             self._on_change()
             return
         if old.differs(new, ENDS) and self.phase != "waiting":
-            _look_for(new)  # while the old gate still runs
+            look_for(new)  # while the old gate still runs
         self._end()
         self.restarts += 1
         try:
             self._start(new)
         except RtError:
-            self._open(first=True)
+            self._open(first=True)  # the old one
             raise
+
+    def _steer(self, new: Setup) -> None:
+        if self.gate is not None:
+            self.gate.set(**new.steered())
+        self.setup = new
 
     def _try(self, said: Mapping[str, Any], told: Told) -> None:
         try:
@@ -254,6 +251,9 @@ class Host:
             told(e)
         else:
             told(self.setup.in_force())
+        finally:
+            with self._lock:
+                self._queued -= 1
 
     def _hear(self, event: LiveEvent) -> None:
         """An event of the gate, in one of its threads."""
@@ -268,35 +268,3 @@ class Host:
     def _enter(self, phase: str, trouble: RtError | None = None) -> None:
         self.phase, self.trouble = phase, trouble
         self._on_change()
-
-
-def _look_for(setup: Setup) -> None:
-    """Whether there are such devices.
-
-    Raises:
-        DeviceNotFound: no.
-        AudioError: PortAudio is missing or does not start.
-    """
-    wanted = setup.wanted()
-    played = None if setup.options.virtual_mic else wanted["output_device"]
-    pick_pair(find_devices(), wanted["device"], played)
-
-
-def _resting(setup: Setup, switches: dict[str, bool]) -> LiveState:
-    """The state of a gate that has not begun."""
-    own = setup.settings
-    numbers: dict[str, Any] = {
-        name: 0 if kind == "int" else 0.0
-        for name, kind in LiveState.__annotations__.items()
-        if kind in ("int", "float")
-    }
-    levels = dict.fromkeys(("input_db", "output_db", "gain_db"), SILENCE_DB)
-    return LiveState(
-        **(
-            numbers
-            | levels
-            | {"threshold": own.threshold_db if own.level else own.threshold}
-            | {"running": False, "score": None, "open": False, "overloaded": False}
-            | switches
-        )
-    )

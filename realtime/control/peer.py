@@ -20,6 +20,7 @@ BURST = 200.0
 MOST_ASKED = 32
 MOST_KEPT = 256 * 1024  # bytes
 ROOM_FOR_PUSHES = 64 * 1024
+ROOM_IN_SOCKET = 64 * 1024  # so that meters are not seconds old
 STUCK_S = 60.0
 TURN = 32  # lines of one client, then others have their turn
 PIECE = 64 * 1024
@@ -47,6 +48,7 @@ class Peer:
     def __init__(self, connection: socket.socket) -> None:
         connection.setblocking(False)
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, ROOM_IN_SOCKET)
         self.socket = connection
         self.since = self._moved = self._filled = time.monotonic()
         self.known = self.events = False
@@ -127,16 +129,20 @@ class Peer:
         self._out += line
         self.flush()
 
-    def push(self, line: bytes) -> bool:
-        """Send what it did not ask for, if it reads; whether it was sent."""
-        if len(self._out) > ROOM_FOR_PUSHES:
+    @property
+    def has_room(self) -> bool:
+        """Whether it reads what it did not ask for."""
+        return len(self._out) <= ROOM_FOR_PUSHES
+
+    def push(self, line: bytes) -> None:
+        """Send what it did not ask for, if it reads."""
+        if not self.has_room:
             self._lost += 1
-            return False
+            return
         if self._lost:
             self.send(protocol.encode({"lost": self._lost}))
             self._lost = 0
         self.send(line)
-        return True
 
     def flush(self) -> None:
         """Write what the socket takes."""

@@ -8,61 +8,28 @@ thread, so a flood of requests is taken slowly (`peer.py`).
 from __future__ import annotations
 
 import contextlib
-import hmac
 import logging
 import os
-import secrets
 import selectors
 import socket
 import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any
 
 from realtime.control import protocol
 from realtime.control.peer import Peer
-from realtime.errors import RtError, UsageError
+from realtime.control.reception import MOST_PEERS, Desk, Reception
+from realtime.errors import UsageError
 
-MOST_PEERS = 8
 MOST_STRANGERS = 8  # connections that have not said the token yet
 GREETING_S = 2.0  # in which they have to
 BREATH_S = 0.005  # between two turns while requests queue up
 IDLE_S = 0.5
 END_S = 1.0  # for the last lines at the end
-SHORTEST_TOKEN = 16
 
 log = logging.getLogger("rt.realtime.control")
-
-Answer = Callable[[dict[str, Any] | RtError], None]
-
-
-class Desk(Protocol):
-    """Who answers requests; the server's thread calls all methods, and they return at once."""
-
-    def greeting(self) -> dict[str, Any]:
-        """What a client is told that knows the token."""
-        ...
-
-    def ask(self, peer: Peer, name: str, asked: dict[str, Any], answer: Answer) -> None:
-        """Do what a request says; `answer` once, from any thread, now or later.
-
-        Raises:
-            RtError: it is refused.
-        """
-        ...
-
-    def meters(self, peer: Peer) -> dict[str, Any]:
-        """What the meters show, with the hops that the client has not got yet."""
-        ...
-
-    def tick(self) -> float:
-        """Called every turn; in how many seconds to call it again."""
-        ...
-
-    def left(self, peer: Peer) -> None:
-        """A client is gone."""
-        ...
 
 
 class Server(threading.Thread):
@@ -83,12 +50,7 @@ class Server(threading.Thread):
 
     def __init__(self, desk: Desk, token: str = "", port: int = 0) -> None:
         super().__init__(name="control", daemon=True)
-        if token and len(token) < SHORTEST_TOKEN:
-            raise UsageError(
-                f"the control token has {len(token)} characters",
-                f"use {SHORTEST_TOKEN} or more, as of: openssl rand -hex 16",
-            )
-        self.token = token or secrets.token_urlsafe(24)
+        self._reception = Reception(desk, token, self.post)
         self._desk = desk
         self._door = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         self._door.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -101,6 +63,7 @@ class Server(threading.Thread):
                 f"--control {port}: {e.strerror}", "another port, or --control 0 for any"
             ) from e
         self._door.setblocking(False)
+        self.token = self._reception.token
         self.port: int = self._door.getsockname()[1]
         self._selector = selectors.DefaultSelector()
         self._selector.register(self._door, selectors.EVENT_READ)
@@ -203,9 +166,9 @@ class Server(threading.Thread):
     def _admit(self) -> None:
         with contextlib.suppress(OSError):
             connection, _ = self._door.accept()
-            if sum(not peer.known for peer in self._peers) >= MOST_STRANGERS:
-                connection.close()
-                return
+            strangers = [peer for peer in self._peers if not peer.known]
+            if len(strangers) >= MOST_STRANGERS:
+                self._leave(strangers[0])
             self._peers.append(Peer(connection))
 
     def _leave(self, peer: Peer) -> None:
@@ -222,84 +185,21 @@ class Server(threading.Thread):
         if peer.reads:
             peer.receive()
         if not peer.known and not peer.closing and now - peer.since > GREETING_S:
-            self._refuse(peer, f"no token within {GREETING_S:g} s")
+            self._reception.refuse(peer, f"no token within {GREETING_S:g} s")
         try:
             for line in peer.lines(now):
-                self._take(peer, line)
+                full = sum(other.known for other in self._peers) >= MOST_PEERS
+                self._reception.take(peer, line, full)
         except ValueError:
-            self._refuse(peer, f"a line has more than {protocol.MOST_LINE} bytes")
+            self._reception.refuse(peer, f"a line has more than {protocol.MOST_LINE} bytes")
         if peer.every_s and now >= peer.next_s:
             peer.next_s = max(peer.next_s + peer.every_s, now)
             self._show(peer)
 
     def _show(self, peer: Peer) -> None:
-        what = self._desk.meters(peer) | {"lost": peer.lost_meters}
-        if peer.push(protocol.encode({"meters": what})):
-            peer.lost_meters = 0
-        else:
+        if not peer.has_room:
             peer.lost_meters += 1
-
-    def _take(self, peer: Peer, line: bytes) -> None:
-        if peer.closing:
             return
-        try:
-            asked = protocol.parse(line)
-        except UsageError as e:
-            if peer.known:
-                peer.send(protocol.refusal(None, e))
-            else:
-                self._refuse(peer, str(e))
-            return
-        if peer.known:
-            self._answer(peer, asked)
-        else:
-            self._greet(peer, asked)
-
-    def _greet(self, peer: Peer, asked: dict[str, Any]) -> None:
-        said = asked.get("token")
-        right = isinstance(said, str) and hmac.compare_digest(
-            said.encode(errors="replace"), self.token.encode()
-        )
-        if not right:
-            self._refuse(
-                peer, "wrong token" if "token" in asked else "the first line is no token"
-            )
-        elif sum(other.known for other in self._peers) >= MOST_PEERS:
-            self._refuse(peer, f"{MOST_PEERS} programs are connected already")
-        else:
-            peer.known = True
-            peer.send(protocol.encode({"ok": self._desk.greeting()}))
-
-    def _refuse(self, peer: Peer, why: str) -> None:
-        """Say why, and end."""
-        peer.send(protocol.encode({"error": why, "hint": "see docs/control.md"}))
-        peer.closing = True
-
-    def _answer(self, peer: Peer, asked: dict[str, Any]) -> None:
-        number, name = asked.get("id"), asked.get("do")
-        peer.asked += 1
-
-        def give(what: dict[str, Any] | RtError) -> None:
-            peer.asked -= 1
-            if peer.ended:
-                return
-            if isinstance(what, RtError):
-                peer.send(protocol.refusal(number, what))
-            else:
-                peer.send(protocol.reply(number, what))
-
-        def answer(what: dict[str, Any] | RtError) -> None:
-            if threading.current_thread() is self:
-                give(what)
-            else:
-                self.post(lambda: give(what))
-
-        try:
-            if not isinstance(name, str):
-                raise UsageError(f"do is {name!r}", 'a request is {"id": 1, "do": "state"}')
-            self._desk.ask(peer, name, asked, answer)
-        except RtError as e:
-            give(e)
-        except Exception:
-            log.exception("the request %s failed", name)
-            give(RtError(f"{name} failed: a fault of the program", "its log says more"))
+        what = self._desk.meters(peer) | {"lost": peer.lost_meters}
+        peer.lost_meters = 0
+        peer.push(protocol.encode({"meters": what}))

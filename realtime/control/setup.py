@@ -9,8 +9,10 @@ import msgspec
 
 from realtime.duplex import BLOCK
 from realtime.duplex.live import BLOCKS, STEERED
+from realtime.duplex.state import LiveState
 from realtime.errors import UsageError
 from realtime.fields import check, fields_of, nearest
+from realtime.gate.ramp import SILENCE_DB
 from realtime.gate.settings import GATE, GateOptions, GateSettings, agree, require_gate, settle
 from realtime.library import find_model
 from realtime.runners import Runner, open_runner
@@ -78,6 +80,19 @@ class Setup(msgspec.Struct, frozen=True):
         said: dict[str, Any] = msgspec.to_builtins(self.options)
         settled: dict[str, Any] = msgspec.to_builtins(self.settings)
         return {name: said[name] for name in CHANGED} | settled
+
+    def resting(self, switches: Mapping[str, bool]) -> LiveState:
+        """The state of a gate that has not begun."""
+        own = self.settings
+        numbers: dict[str, Any] = {
+            name: 0 if kind == "int" else 0.0
+            for name, kind in LiveState.__annotations__.items()
+            if kind in ("int", "float")
+        }
+        levels = dict.fromkeys(("input_db", "output_db", "gain_db"), SILENCE_DB)
+        threshold = own.threshold_db if own.level else own.threshold
+        rest = {"threshold": threshold, "running": False, "score": None, "open": False}
+        return LiveState(**(numbers | levels | rest | {"overloaded": False} | dict(switches)))
 
     def steered(self) -> dict[str, Any]:
         """The settings that may change while it runs."""
