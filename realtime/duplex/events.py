@@ -22,7 +22,7 @@ class Started(msgspec.Struct, frozen=True, tag="start", tag_field="event"):
         block: samples that the output waits for the decision on the newest sound.
         lookahead_ms: milliseconds that it waits to open before what opens it.
         latency_ms: milliseconds that the gate adds: block, look-ahead and, where the output has
-            a clock of its own, what is kept in reserve for that (about; it varies).
+            a clock of its own, what is kept in reserve for that: as measured, for it varies.
         clocks: 1, or 2 where the output has one of its own.
         compiled: whether the sound path is compiled.
     """
@@ -39,6 +39,13 @@ class Started(msgspec.Struct, frozen=True, tag="start", tag_field="event"):
     latency_ms: float
     clocks: int
     compiled: bool
+
+
+class Latency(msgspec.Struct, frozen=True, tag="latency", tag_field="event"):
+    """Where two clocks meet the gate now adds another time than was told, milliseconds."""
+
+    latency_ms: float
+    t: float
 
 
 class Overload(msgspec.Struct, frozen=True, tag="overload", tag_field="event"):
@@ -78,4 +85,4 @@ class Ended(msgspec.Struct, frozen=True, tag="end", tag_field="event"):
     slips: int
 
 
-LiveEvent = Started | Opened | Closed | DeviceEvent | Dropped | Overload | Ended
+LiveEvent = Started | Opened | Closed | DeviceEvent | Dropped | Latency | Overload | Ended

@@ -16,10 +16,8 @@ clocks. It is at most `FASTEST`, a thirtieth of a semitone; crystals differ by a
 Every minute that dip and the deepest one of the minute are averaged: so the delay finds what
 the drivers need, and returns to it after a disturbance.
 
-**When that does not do** (a driver that stalls, a busy processor): with too little the output
-fades out, waits for the reserve and fades in. With `MOST_S` too much it goes where it should
-be, with a cross-fade over the pull. Both are counted as slips, but for those of the first
-second, in which drivers fill their buffers.
+**The delay** that is told is what the joint adds to a wire between the two drivers: the age of
+the next sample to be played, less a block of the input, for which a wire waits as well.
 """
 
 from __future__ import annotations
@@ -42,6 +40,7 @@ LEARN = 0.005  # and so much counts as the clocks' difference
 MINUTE = 60  # seconds
 FADE_S = 0.005
 SOFTEST = 1e-9  # of a fade-out; then it is silence
+FADING = 64  # blocks in which the longest one loses a sample
 UNSEEN = 1e18
 POINTS = 24  # of the sinc on either side, where the input's rate is not the higher one
 
@@ -69,7 +68,9 @@ def take(ints: Any, words: Any, singles: Any, x: Any, now: float) -> None:
         ints[at.PUSHED] += n
         begin += n
     ints[at.CALLS] += 1
-    ints[at.LONGEST] = max(ints[at.LONGEST], frames)
+    ints[at.NEWEST] = frames
+    fading = 1 if ints[at.CALLS] % FADING == 0 else 0  # a long one that was the only one
+    ints[at.LONGEST] = max(ints[at.LONGEST] - fading, frames)
 
 
 def append(ints: Any, singles: Any, n: int) -> None:
@@ -108,15 +109,16 @@ def pull(ints: Any, words: Any, singles: Any, y: Any, now: float) -> None:
             fade_out(ints, words, y, n)
             return
         words[at.FADE] = 0.0
-        words[at.DELAY] = ahead + kept
+        words[at.DELAY] = ahead + kept - ints[at.NEWEST]
         ints[at.FLOWING] = 1
         _go_to(ints, words, new)
     reserve = pushed - words[at.PLACE] - ahead
     if reserve < 0.0:
         ints[at.FLOWING] = 0
         _slip(ints, pushed)
-        deeper = max(1.5 * words[at.DIP], words[at.DIP] - 1.5 * reserve)
-        words[at.DIP] = min(DEEPEST_S * ints[at.RATE], deeper)
+        if pushed > ints[at.RATE]:  # before that a driver fills its buffers, which is no dip
+            deeper = max(1.5 * words[at.DIP], words[at.DIP] - 1.5 * reserve)
+            words[at.DIP] = min(DEEPEST_S * ints[at.RATE], deeper)
         fade_out(ints, words, y, n)
         return
     blend = reserve > kept + MOST_S * ints[at.RATE]
@@ -127,7 +129,8 @@ def pull(ints: Any, words: Any, singles: Any, y: Any, now: float) -> None:
         resample(ints, words, singles, y, speed, True)
         reserve = kept
     fade_in(ints, words, y, n)
-    words[at.DELAY] += 0.02 * (pushed + since - words[at.PLACE] - words[at.DELAY])
+    delay = pushed + since - ints[at.NEWEST] - words[at.PLACE]
+    words[at.DELAY] += 0.02 * (delay - words[at.DELAY])
     words[at.PLACE] += n * speed
     _steer(ints, words, reserve, reserve + since, n * words[at.RATIO])
 

@@ -27,7 +27,7 @@ import msgspec
 from realtime.duplex import BLOCK
 from realtime.duplex import layout as at
 from realtime.duplex.devices import again, pick_pair, share_clock
-from realtime.duplex.events import Ended, LiveEvent, Overload, Started
+from realtime.duplex.events import Ended, Latency, LiveEvent, Overload, Started
 from realtime.duplex.history import History
 from realtime.duplex.layout import Memory
 from realtime.duplex.notes import Notes
@@ -54,6 +54,8 @@ from realtime.sources.device import (
 
 BLOCKS = (16, 8192)  # samples
 KEEP_S = 0.05  # seconds between two looks at the notes
+JOINT_S = 2.0  # for the joint of two clocks to find its reserve
+SAME_MS, SAME = 2.0, 0.1  # two times of it are told apart if they differ by more, or by a tenth
 FADE_S = 0.02  # for the sound to fade out at the end
 SERVER_LATENCY_S = 0.04  # least buffer behind ALSA's names for sound servers
 STEERED = (  # settings that may change while it runs
@@ -142,6 +144,7 @@ class LiveGate:
         self._keeper: threading.Thread | None = None
         self._stopping = False
         self._dropped = 0
+        self._latency_ms = self._told_at = 0.0
         self.started: Started | None = None
         self.fault: BaseException | None = None
 
@@ -158,6 +161,7 @@ class LiveGate:
         except BaseException:
             self._release()
             raise
+        self._wait_for_joint()
         self.started = Started(
             t=0.0,
             input=self._source.name,
@@ -168,7 +172,7 @@ class LiveGate:
             output_channels=opened.outputs,
             block=self._block,
             lookahead_ms=1000.0 * self._memory.ints[at.LOOKAHEAD] / opened.rate,
-            latency_ms=latency_ms(self._memory, opened.joined),
+            latency_ms=self._latency_ms,
             clocks=1 if opened.joined else 2,
             compiled=opened.compiled,
         )
@@ -353,6 +357,14 @@ class LiveGate:
         self._moved = self._began = time.monotonic()
         self._place = self._progress()
 
+    def _wait_for_joint(self) -> None:
+        """Until what two clocks need is known, as far as it is to begin with."""
+        until = time.monotonic() + JOINT_S
+        while not self._opened.joined and not self._stopping and time.monotonic() < until:
+            self._pause(KEEP_S)
+        self._latency_ms = latency_ms(self._memory, self._opened.joined)
+        self._told_at = time.monotonic()
+
     # --- the keeper ---------------------------------------------------------------------------
 
     def _keep(self) -> None:
@@ -361,6 +373,7 @@ class LiveGate:
             while not self._stopping:
                 self._pause(KEEP_S)
                 self._tell_notes()
+                self._tell_latency()
                 if self._is_lost():
                     self._find_again()
         except BaseException as e:
@@ -378,6 +391,18 @@ class LiveGate:
                     else "decisions are in time again"
                 )
             self._tell(event)
+
+    def _tell_latency(self) -> None:
+        """Say what two clocks take, when it has changed."""
+        if self._opened.joined or time.monotonic() < self._told_at + JOINT_S:
+            return
+        now = latency_ms(self._memory, False)
+        if abs(now - self._latency_ms) > max(SAME_MS, SAME * self._latency_ms):
+            self._latency_ms, self._told_at = now, time.monotonic()
+            log.info("the gate now adds %.1f ms", now)
+            self._tell(
+                Latency(latency_ms=now, t=self._memory.ints[at.WRITTEN] / self._opened.rate)
+            )
 
     def _progress(self) -> tuple[int, int]:
         return self._memory.ints[at.WRITTEN], self._memory.ints[at.PULLS]

@@ -19,7 +19,7 @@ from realtime.gate.settings import GateSettings
 LATE_S = 0.1  # decisions this late are worse than the level gate's
 KEPT_S = 2.0  # seconds of input in the ring
 JOINT_S = 1.0  # seconds of sound that the joint has room for
-MARGIN_S = 0.004  # that it keeps in reserve where all is well
+MARGIN_S = 0.002  # that it keeps in reserve where all is well
 FALLBACK_HOLD_MS = 100.0  # a network needs no hold, the level gate that stands in for it does
 NEVER = 1 << 62
 
@@ -112,12 +112,11 @@ def begin_at(memory: Memory, position: int) -> None:
 
 
 def latency_ms(memory: Memory, joined: bool) -> float:
-    """What the gate adds, before it runs: of two clocks an estimate."""
-    ints, floats = memory.ints, memory.floats
+    """What the gate adds; where two clocks meet, once the joint gives sound."""
+    ints = memory.ints
     samples = float(ints[at.SLACK] + ints[at.LOOKAHEAD])
     if not joined:
-        blocks = ints[at.SLACK] * (1.0 + floats[at.RATIO])  # one pulled, one still to come
-        samples += blocks + ints[at.TAPS] // 2 + 1 + floats[at.MARGIN]
+        samples += memory.floats[at.DELAY]
     return 1000.0 * samples / ints[at.RATE]
 
 

@@ -10,6 +10,7 @@ import msgspec
 
 from realtime.duplex import layout as at
 from realtime.duplex.layout import Memory
+from realtime.duplex.prepare import latency_ms
 from realtime.gate.ramp import SILENCE_DB
 from realtime.gate.settings import GateSettings
 
@@ -107,7 +108,6 @@ class Meters:
         ints, floats = self._memory.ints, self._memory.floats
         rate, heard, decided = ints[at.RATE], ints[at.WRITTEN], ints[at.DECIDED]
         input_db, output_db = self._look()
-        samples = ints[at.SLACK] + ints[at.LOOKAHEAD] + (0.0 if joined else floats[at.DELAY])
         return LiveState(
             running=running,
             t=heard / rate,
@@ -133,7 +133,7 @@ class Meters:
             overflows=ints[at.OVERFLOWS],
             underflows=ints[at.UNDERFLOWS],
             slips=ints[at.SLIPS],
-            latency_ms=1000.0 * samples / rate,
+            latency_ms=latency_ms(self._memory, joined),
             drift_ppm=0.0 if joined else 1e6 * floats[at.DRIFT],
             sound_cpu_s=floats[at.BUSY],
         )

@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 
+from realtime.duplex import live
+from realtime.duplex.events import Latency
 from realtime.gate.settings import GateSettings
 from realtime.gate.stream import GateStream
 from realtime.runners import open_runner
@@ -34,6 +36,23 @@ def test_it_adds_the_same_whatever_the_card_hands_on(bench, sounds, period):
     gate = bench.gate(*OPEN, "--block", "128")
     direct, gated = bench.pass_through(gate, sounds.noise(1))
     assert sounds.delay_of(direct, gated[:, 0], 1000) == 128
+
+
+@pytest.mark.parametrize("block", [128, 480])
+def test_two_streams_add_what_they_say(bench, sounds, monkeypatch, block):
+    """As between two devices, but on one clock, so that it can be measured to the sample."""
+    monkeypatch.setattr(live, "share_clock", lambda *_: False)
+    bench.serve()
+    settings = GateSettings(level=True, threshold_db=-144, close_db=-144, range_db=0)
+    gate = bench.live(settings, block=block)
+    assert gate.started["clocks"] == 2
+    direct, gated = bench.pass_through(gate, sounds.noise(3))
+    told = [e.latency_ms for e in gate.events if isinstance(e, Latency)]
+    stated = [gate.started["latency_ms"], *told][-1]
+    piece = direct[72_000:120_000]
+    lags = range(0, 4800, 1)
+    found = [float(piece @ gated[72_000 + lag : 120_000 + lag, 0]) for lag in lags]
+    assert np.argmax(found) / 48 == pytest.approx(stated, abs=3)
 
 
 @pytest.mark.parametrize("lookahead_ms", [0, 20])

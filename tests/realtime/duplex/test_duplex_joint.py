@@ -166,12 +166,20 @@ def test_a_stall_costs_a_slip_and_the_delay_returns(rig, fast_form):
     assert np.abs(np.diff(clocks.sound())).max() < 0.08
 
 
-def test_the_delay_is_about_what_is_said(rig, fast_form):
-    made = two_clocks(rig, fast_form)
+@pytest.mark.parametrize(("in_block", "out_block"), [(128, 128), (100, 480), (480, 64)])
+def test_the_delay_is_what_is_said(rig, fast_form, in_block, out_block):
+    made, hz = two_clocks(rig, fast_form), 5.0
+    clocks = Clocks(made, 48_000, 48_000, in_block, out_block, hz)
+    clocks.run(3)
+    sound = clocks.sound()[-24_000:]
+    t = np.arange(len(clocks.sound()))[-24_000:] / 48_000
+    sine, cosine = (float(sound @ f(2 * np.pi * hz * t)) for f in (np.sin, np.cos))
+    late_ms = 1000 * np.arctan2(-cosine, sine) / (2 * np.pi * hz)
+    # `run` counts an output's block from its end, as it does an input's
+    late_ms += (out_block - in_block) / 48
     stated = prepare.latency_ms(made.memory, joined=False)
-    clocks = Clocks(made, 48_000, 48_000)
-    clocks.run(4)
-    assert clocks.delay_ms() + 128 / 48 == pytest.approx(stated, abs=3)
+    assert late_ms == pytest.approx(stated, abs=0.5)
+    assert stated < 3 * (in_block + out_block) / 48 + 128 / 48 + 3
 
 
 def test_the_table_of_taps():
