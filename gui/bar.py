@@ -27,6 +27,7 @@ class Bar(QFrame):
     def __init__(self, driver: GateDriver, status: Status, theme: Theme) -> None:
         super().__init__()
         self._driver, self._status = driver, status
+        self._titles: dict[QPushButton, tuple[str, str]] = {}
         self.setProperty("kind", "bar")
         self.setFixedHeight(HEIGHT)
         row = QHBoxLayout(self)
@@ -62,6 +63,7 @@ class Bar(QFrame):
 
     def _switch(self, kind: str, title: str, help_text: str) -> QPushButton:
         button = QPushButton(title)
+        self._titles[button] = (title, tr("{switch}: on", switch=title))
         button.setProperty("kind", kind)
         button.setCheckable(True)
         button.setToolTip(help_text)
@@ -72,6 +74,7 @@ class Bar(QFrame):
         status = self._status
         for button, on in ((self.bypass, status.bypass), (self.mute, status.mute)):
             button.setChecked(on)
+            button.setText(self._titles[button][on])
             button.setEnabled(self._driver.alive)
         words = self._said or status.sentence()
         if words != self.words.text():

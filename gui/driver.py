@@ -16,6 +16,7 @@ from gui.wire import Address, Wire
 
 Then = Callable[[dict[str, Any]], None]
 Otherwise = Callable[[str, str], None]
+PAST_S = 10.0  # what a scope shows
 SET_MS = 30  # a dragged slider is told so often, no more
 
 
@@ -35,8 +36,7 @@ class GateDriver(QObject):
 
     Attributes:
         hello: of the gate that answers; empty if none does.
-        settings: in force.
-        options: what else the gate was started with: devices, model, virtual microphone.
+        settings: in force, with devices, model and virtual microphone.
     """
 
     connected = pyqtSignal(dict)
@@ -52,7 +52,6 @@ class GateDriver(QObject):
         super().__init__()
         self.hello: dict[str, Any] = {}
         self.settings: dict[str, Any] = {}
-        self.options: dict[str, Any] = {}
         self._wire = Wire(self)
         self._wire.opened.connect(self._greet)
         self._wire.line.connect(self._read)
@@ -144,11 +143,11 @@ class GateDriver(QObject):
         """Let nothing through, or something again."""
         self.request("mute", self.switched.emit, on=on)
 
-    def watch(self, rate: int) -> None:
-        """Have meters pushed so many times a second; 0 is never."""
+    def watch(self, rate: int, past_s: float = 0.0) -> None:
+        """Have meters pushed so many times a second, first of the seconds past; 0 is never."""
         self._rate = rate
         if self.alive:
-            self.request("meters", rate=rate)
+            self.request("meters", None, _ignore, rate=rate, past=past_s)
 
     # --- what comes ---------------------------------------------------------------------------
 
@@ -156,7 +155,7 @@ class GateDriver(QObject):
         def hello(reply: dict[str, Any]) -> None:
             self.hello = reply
             self.request("events", on=True)
-            self.watch(self._rate)
+            self.watch(self._rate, PAST_S)
             self.connected.emit(reply)
             self._in_force(reply)
 
@@ -186,9 +185,11 @@ class GateDriver(QObject):
             self.switched.emit(line["state"])
 
     def _in_force(self, reply: dict[str, Any]) -> None:
-        self.settings = reply.get("settings", self.settings)
-        self.options = reply.get("options", self.options)
-        self.changed.emit(self.settings)
+        """Take settings: by themselves, or under their name among other things."""
+        found = reply.get("settings", reply)
+        if "range_db" in found:
+            self.settings = found
+            self.changed.emit(found)
 
     def _send_pending(self) -> None:
         pending, self._pending = self._pending, {}

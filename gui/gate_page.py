@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from PyQt6.QtCore import Qt
+from PyQt6.QtCore import Qt, QTimer
 from PyQt6.QtGui import QResizeEvent
 from PyQt6.QtWidgets import QHBoxLayout, QScrollArea, QVBoxLayout, QWidget
 
@@ -24,6 +24,7 @@ from gui.trace import Trace
 from gui.work import Work
 
 SLOW = 6  # frames between two looks at what changes slowly
+MANY = 60  # hops: what was before this page was shown
 NARROW_PX = 860
 
 
@@ -143,7 +144,7 @@ class GatePage(Page):
     # --- what the gate does -------------------------------------------------------------------
 
     def _devices(self) -> dict[str, Any]:
-        options = self.context.driver.options
+        options = self.context.driver.settings
         return {name: options.get(name, "") for name in DEVICES}
 
     def _setting(self, name: str) -> float:
@@ -151,6 +152,7 @@ class GatePage(Page):
 
     def _greet(self, hello: dict[str, Any]) -> None:
         self._enable(True)
+        self.trace.clear()
         model = hello.get("model") or {}
         self.threshold.default = model.get("threshold", 0.5)
         driver = self.context.driver
@@ -163,8 +165,10 @@ class GatePage(Page):
     def _show_models(self, reply: dict[str, Any]) -> None:
         rows = []
         for model in reply.get("models", []):
+            if model.get("fault"):
+                continue
             name = str(model.get("name", ""))
-            given = str(model.get("path") or name)
+            given = name if model.get("shipped") else str(model.get("model") or name)
             rows.append((tr("Voice") if name == "voice" else name, given))
         self.chooser.show_models(rows)
 
@@ -180,13 +184,16 @@ class GatePage(Page):
         self.threshold.show_value(value)
         self.range.show_value(self._setting("range_db"))
         self.more.show_settings(settings)
-        self.chooser.show_options(self.context.driver.options)
+        self.chooser.show_options(self.context.driver.settings)
         self.presets.settings = settings
 
     def _measure(self, meters: dict[str, Any]) -> None:
         self._state = meters
         self._work.take(meters)
-        self.trace.add(meters.get("hops", ()))
+        hops = meters.get("hops", ())
+        self.trace.add(hops)
+        if len(hops) > MANY:
+            self.scope.jump()
         self.meter_in.show_level(meters["input_db"])
         self.meter_out.show_level(meters["output_db"])
         veil = ""
@@ -224,6 +231,7 @@ class GatePage(Page):
         head.setSpacing(12)
         head.addWidget(self.chooser, 1)
         head.addWidget(self.presets, 0, Qt.AlignmentFlag.AlignBottom)
+        head.addWidget(self.more.toggle, 0, Qt.AlignmentFlag.AlignBottom)
         picture = QHBoxLayout()
         picture.setSpacing(8)
         picture.addWidget(self.meter_in)
@@ -256,14 +264,16 @@ class GatePage(Page):
         """Smaller knobs and margins where there is little room."""
         super().resizeEvent(event)
         small = self.height() < 520 or self.width() < NARROW_PX
-        side = 112 if small else 144
+        side = 108 if small else 144
+        self.scope.setMinimumHeight(150 if small else 220)
         for knob in (self.threshold, self.range):
             knob.setFixedSize(side, side)
         self._column.setSpacing(6 if small else 12)
+        self._column.setContentsMargins(*((12, 6, 12, 6) if small else (16, 10, 16, 12)))
 
     def _reveal(self, folded: bool) -> None:
         if not folded:
-            self._scroll.ensureWidgetVisible(self.more)
+            QTimer.singleShot(0, lambda: self._scroll.ensureWidgetVisible(self.more))
 
 
 def _names(reply: dict[str, Any], kind: str) -> list[str]:

@@ -18,6 +18,7 @@ from PyQt6.QtGui import (
     QPainter,
     QPaintEvent,
     QPen,
+    QPixmap,
     QWheelEvent,
 )
 from PyQt6.QtWidgets import QDial, QLineEdit, QSizePolicy, QWidget
@@ -52,6 +53,8 @@ class Knob(QDial):
         self._hover = False
         self._quiet = False
         self._editor: QLineEdit | None = None
+        self._kept = QPixmap()
+        self._kept_for: tuple[object, ...] = ()  # what it shows
         self.default: float | None = None
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
@@ -72,6 +75,7 @@ class Knob(QDial):
         self.setAccessibleDescription(tr(quantity.help))
         self.setToolTip(tr(quantity.help))
         self._live = None
+        self._kept_for = ()
         self.update()
 
     def show_value(self, value: float) -> None:
@@ -85,7 +89,7 @@ class Knob(QDial):
         """Show what is measured, on the outer ring; None for nothing."""
         if value is not None:
             low, high = self.quantity.low, self.quantity.high
-            value = round(min(max((value - low) / (high - low), 0.0), 1.0), 2)
+            value = round(50 * min(max((value - low) / (high - low), 0.0), 1.0)) / 50
         if value != self._live:
             self._live = value
             self.update()
@@ -206,14 +210,41 @@ class Knob(QDial):
         self.update()
 
     def paintEvent(self, event: QPaintEvent | None) -> None:
-        """Track, value, what is measured, words."""
-        theme, on = self._theme, self.isEnabled()
-        side = min(self.width(), self.height())
+        """The knob as it stands, kept; and what is measured around it."""
+        on = self.isEnabled()
+        state = (
+            self.value(),
+            on,
+            self._hover,
+            self.hasFocus(),
+            self.size(),
+            self._theme.colors,
+        )
+        if state != self._kept_for:
+            self._kept_for, self._kept = state, self._picture()
         painter = QPainter(self)
+        painter.drawPixmap(0, 0, self._kept)
+        if self._live is not None and on:
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+            ring = self._body().adjusted(-8, -8, 8, 8)
+            _arc(painter, ring, 0.0, self._live, QPen(self._theme.color("score"), 3))
+        painter.end()
+
+    def _body(self) -> QRectF:
+        side = min(self.width(), self.height())
+        box = QRectF((self.width() - side) / 2, (self.height() - side) / 2, side, side)
+        return box.adjusted(15, 15, -15, -15)
+
+    def _picture(self) -> QPixmap:
+        """Track, value, words."""
+        theme, on, ratio = self._theme, self.isEnabled(), self.devicePixelRatioF()
+        found = QPixmap(round(self.width() * ratio), round(self.height() * ratio))
+        found.setDevicePixelRatio(ratio)
+        found.fill(Qt.GlobalColor.transparent)
+        painter = QPainter(found)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        painter.translate((self.width() - side) / 2, (self.height() - side) / 2)
         part = (self.value() - self.minimum()) / max(1, self.maximum() - self.minimum())
-        body = QRectF(15, 15, side - 30, side - 30)
+        body = self._body()
         painter.setPen(QPen(theme.color("line"), 1))
         painter.setBrush(theme.color("raised" if self._hover and on else "surface"))
         painter.drawEllipse(body.adjusted(5, 5, -5, -5))
@@ -221,24 +252,27 @@ class Knob(QDial):
         _arc(painter, body, 0.0, 1.0, QPen(theme.color("line"), 6))
         _arc(painter, body, 0.0, part, QPen(theme.color("accent" if on else "faint"), 6))
         ring = body.adjusted(-8, -8, 8, 8)
-        if self._live is not None and on:
-            _arc(painter, ring, 0.0, 1.0, QPen(theme.color("line", 0.6), 3))
-            _arc(painter, ring, 0.0, self._live, QPen(theme.color("score"), 3))
+        _arc(painter, ring, 0.0, 1.0, QPen(theme.color("line", 0.6), 3))
         self._paint_pointer(painter, body, part)
         if self.hasFocus():
             painter.setPen(QPen(theme.color("accent"), 2))
             painter.drawEllipse(body.adjusted(9, 9, -9, -9))
+        self._paint_words(painter, body.adjusted(-15, -15, 15, 15))
+        painter.end()
+        return found
+
+    def _paint_words(self, painter: QPainter, box: QRectF) -> None:
+        theme, on, side = self._theme, self.isEnabled(), box.width()
         painter.setPen(theme.color("text" if on else "faint"))
         painter.setFont(theme.font(side * 0.165, bold=True))
-        middle = QRectF(0, side * 0.34, side, side * 0.26)
+        middle = QRectF(box.left(), box.top() + side * 0.34, side, side * 0.26)
         painter.drawText(
             middle, Qt.AlignmentFlag.AlignCenter, self.quantity.text(self.current())
         )
         painter.setPen(theme.color("dim" if on else "faint"))
         painter.setFont(theme.font(max(11.0, side * 0.095)))
-        under = QRectF(0, side * 0.56, side, side * 0.16)
+        under = QRectF(box.left(), box.top() + side * 0.56, side, side * 0.16)
         painter.drawText(under, Qt.AlignmentFlag.AlignCenter, tr(self.quantity.title))
-        painter.end()
 
     def _paint_pointer(self, painter: QPainter, body: QRectF, part: float) -> None:
         angle = math.radians(FROM_DEG + SWEEP_DEG * part)

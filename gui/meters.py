@@ -14,6 +14,7 @@ FLOOR_DB = -72.0
 HOLD_S = 1.5  # the peak stays so long,
 FALL_DB_S = 24.0  # then falls
 BACK_DB_S = 60.0  # the bar itself falls no faster: it can be read
+TELL_S = 1.0
 LOUD_DB, HOT_DB = -18.0, -6.0
 HEAD, FOOT = 20, 22  # pixels for the name, and for the number
 MARKS = (-6, -12, -24, -36, -48, -60)
@@ -32,7 +33,7 @@ class LevelMeter(QProgressBar):
         self._theme = theme
         self._title = title
         self._wanted = self._shown = self.peak = FLOOR_DB
-        self._held_until = self._then = 0.0
+        self._held_until = self._then = self._told = 0.0
         self._drawn: tuple[int, int, str] = (-1, -1, "")
         self._lit, self._unlit = QPixmap(), QPixmap()
         self.setRange(round(FLOOR_DB), 0)
@@ -58,11 +59,14 @@ class LevelMeter(QProgressBar):
         elif now > self._held_until:
             self.peak = max(self._wanted, self.peak - FALL_DB_S * gone)
         state = self._y(self._shown), self._y(self.peak), self._number()
-        if state != self._drawn:
-            self._drawn = state
+        if state[:2] != self._drawn[:2]:
+            self.update(self._bar())
+        if state[2] != self._drawn[2]:
             self.update()
-            if state[2] != str(self.value()):
-                self.setValue(round(self.peak))
+        self._drawn = state
+        if now >= self._told + TELL_S:
+            self._told = now
+            self.setValue(round(self.peak))  # for screen readers; it paints at once: seldom
 
     def rest(self) -> None:
         """Nothing is measured."""
@@ -70,7 +74,7 @@ class LevelMeter(QProgressBar):
 
     def sizeHint(self) -> QSize:
         """Wide enough to see from afar."""
-        return QSize(64, 260)
+        return QSize(52, 260)
 
     def minimumSizeHint(self) -> QSize:
         """Still of use."""
@@ -84,7 +88,7 @@ class LevelMeter(QProgressBar):
         return f"{self.peak:.0f}".replace("-", "−") if self.peak > FLOOR_DB else "−∞"
 
     def _bar(self) -> QRect:
-        return QRect(4, HEAD, 28, max(self.height() - HEAD - FOOT, 8))
+        return QRect(0, HEAD, 28, max(self.height() - HEAD - FOOT, 8))
 
     def _y(self, db: float) -> int:
         """Pixels of the bar from its top down to a level."""
@@ -156,8 +160,11 @@ class LevelMeter(QProgressBar):
             hot = self.peak > HOT_DB
             color = self._theme.color("mute" if hot else "text")
             painter.fillRect(bar.left(), y, bar.width(), 2, color)
+        if event is not None and event.rect().bottom() <= bar.bottom():
+            painter.end()  # the bar alone
+            return
         painter.setPen(self._theme.color("text"))
         painter.setFont(self._theme.font(13, bold=True))
-        foot = QRectF(0, self.height() - FOOT + 2, 36, FOOT - 2)
+        foot = QRectF(-4, self.height() - FOOT + 2, 36, FOOT - 2)
         painter.drawText(foot, Qt.AlignmentFlag.AlignCenter, self._number())
         painter.end()

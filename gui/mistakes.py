@@ -78,6 +78,6 @@ class Mistakes(QFrame):
 
     def _count(self) -> None:
         n = len(self._context.corrections.all())
-        kept = trn("1 clip for the next lesson …", "{n} clips for the next lesson …", n)
-        self.lesson.setText(kept if n else tr("Keeps the last 10 seconds to learn from."))
+        kept = trn("1 kept for the next lesson …", "{n} kept for the next lesson …", n)
+        self.lesson.setText(kept if n else tr("Keeps the last 10 seconds"))
         self.lesson.setEnabled(n > 0)

@@ -11,8 +11,8 @@ from PyQt6.QtWidgets import (
     QGridLayout,
     QHBoxLayout,
     QLabel,
+    QPushButton,
     QSlider,
-    QToolButton,
     QVBoxLayout,
     QWidget,
 )
@@ -93,7 +93,7 @@ class Row(QWidget):
 
 
 class More(QWidget):
-    """The fold.
+    """The fold; `toggle` is its button, for a place elsewhere.
 
     Signals:
         chosen: settings that a person set.
@@ -108,10 +108,8 @@ class More(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(8)
-        self.toggle = QToolButton()
-        self.toggle.setProperty("kind", "quiet")
+        self.toggle = QPushButton()
         self.toggle.setCheckable(True)
-        self.toggle.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         self.toggle.toggled.connect(self._fold)
         self.body = QFrame()
         self.body.setProperty("kind", "card")
@@ -128,7 +126,8 @@ class More(QWidget):
             at = 0 if quantity is q.CLOSE_DB else i
             grid.addWidget(row, at % 4, at // 4)
         self.switches: dict[str, QCheckBox] = {}
-        box = QVBoxLayout()
+        box = QHBoxLayout()
+        box.setSpacing(32)
         for name, (title, help_text) in SWITCHES.items():
             switch = QCheckBox(tr(title))
             switch.setToolTip(tr(help_text))
@@ -136,8 +135,8 @@ class More(QWidget):
             switch.clicked.connect(lambda on, name=name: self.chosen.emit({name: on}))
             self.switches[name] = switch
             box.addWidget(switch)
-        grid.addLayout(box, 3, 1)
-        layout.addWidget(self.toggle, 0, Qt.AlignmentFlag.AlignLeft)
+        box.addStretch(1)
+        grid.addLayout(box, 4, 0, 1, 2)
         layout.addWidget(self.body)
         self._fold(False)
 
@@ -158,7 +157,6 @@ class More(QWidget):
 
     def _fold(self, on: bool) -> None:
         self.toggle.setText(tr("Less") if on else tr("More"))
-        self.toggle.setArrowType(Qt.ArrowType.UpArrow if on else Qt.ArrowType.DownArrow)
         self.toggle.setAccessibleDescription(tr("Settings that are rarely needed"))
         self.body.setVisible(on)
         self.folded.emit(not on)

@@ -121,6 +121,7 @@ class OptionsPage(Page):
         form = QFormLayout(frame)
         form.setContentsMargins(16, 12, 16, 12)
         form.setHorizontalSpacing(24)
+        form.setLabelAlignment(Qt.AlignmentFlag.AlignVCenter)
         form.setVerticalSpacing(8)
         column.addWidget(label)
         column.addWidget(frame)
@@ -134,7 +135,7 @@ class OptionsPage(Page):
             combo.addItem(text, data)
         combo.setCurrentIndex(max(0, combo.findData(value)))
         combo.setAccessibleName(title.replace("&", ""))
-        combo.setMinimumWidth(200)
+        combo.setFixedWidth(240)
         form.addRow(title, combo)
         return combo
 

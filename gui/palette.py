@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass, fields
 
 from PyQt6.QtGui import QColor
@@ -49,8 +50,9 @@ class Palette:
     warn: str
     good: str
 
+    @functools.cache  # noqa: B019  there are two palettes, for good
     def color(self, name: str, alpha: float = 1.0) -> QColor:
-        """One of them, more or less see-through (`alpha` 0 to 1)."""
+        """One of them, more or less see-through (`alpha` 0 to 1); not to be changed."""
         found = QColor(getattr(self, name))
         found.setAlphaF(alpha)
         return found

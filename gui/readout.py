@@ -105,7 +105,7 @@ def _late(state: dict[str, Any]) -> tuple[str, str, str]:
 def _lost(state: dict[str, Any]) -> tuple[str, str, str]:
     rate = state["heard"] / state["t"] if state.get("t") else 0.0
     lost = state.get("dropped", 0) / rate if rate else 0.0
-    gaps = state.get("overflows", 0) + state.get("underflows", 0) + state.get("slips", 0)
+    gaps = max(state.get("overflows", 0), state.get("underflows", 0)) + state.get("slips", 0)
     if lost >= 0.05:
         words = tr("{s} s of sound lost", s=f"{lost:.1f}")
         return BAD, words, tr("A device was away for so long.")

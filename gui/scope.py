@@ -13,11 +13,13 @@ import time
 from PyQt6.QtCore import QPointF, QRectF, QSize, Qt, pyqtSignal
 from PyQt6.QtGui import (
     QFocusEvent,
+    QFontMetrics,
     QKeyEvent,
     QMouseEvent,
     QPainter,
     QPaintEvent,
     QPen,
+    QPixmap,
     QPolygonF,
     QResizeEvent,
     QWheelEvent,
@@ -32,6 +34,7 @@ from gui.trace import SPAN_S, Trace
 
 GUTTER = 58  # pixels on the right, where the threshold is held
 FOOT = 18  # pixels under the plot, for seconds
+FLAG = 7  # pixels, the width of an opening's flag
 NEAR_PX = 14  # from the line, to take hold of it
 BEHIND_S = 0.05  # what is shown is that old, so that it can move evenly
 STALE_S = 0.4  # without news the picture stands
@@ -116,7 +119,7 @@ class Scope(QAbstractSlider):
         t = min(now + self._ahead - BEHIND_S, self._trace.t)
         if t > self._t or self._t - t > 0.5:
             self._t = t
-            self.update()
+            self.update(0, 0, self._strip.width, self._strip.height)
 
     def jump(self) -> None:
         """Show everything up to the newest, now."""
@@ -130,7 +133,7 @@ class Scope(QAbstractSlider):
 
     def minimumSizeHint(self) -> QSize:
         """Still of use."""
-        return QSize(240, 128)
+        return QSize(240, 150)
 
     # --- the threshold's line -----------------------------------------------------------------
 
@@ -218,6 +221,8 @@ class Scope(QAbstractSlider):
 
     def _restyle(self) -> None:
         self._strip.repaint()
+        self._flag = self._make_flag()
+        self._names = self._name(tr("Level, and what is taken away")), self._name(tr("Score"))
         self.update()
 
     def _lay_out(self) -> None:
@@ -228,28 +233,35 @@ class Scope(QAbstractSlider):
             self.quantity is THRESHOLD_DB,
         )
         self._strip.threshold = self.current()
-        self.update()
+        self._restyle()
 
     def paintEvent(self, event: QPaintEvent | None) -> None:
         """The picture, then what lies over it."""
         theme, strip = self._theme, self._strip
         painter = QPainter(self)
-        back = theme.color("back")
-        painter.fillRect(strip.width, 0, GUTTER, self.height(), back)
-        painter.fillRect(0, strip.height, strip.width, self.height() - strip.height, back)
+        around = event is None or event.rect().right() >= strip.width
+        if around:  # not in every frame
+            back = theme.color("back")
+            painter.fillRect(strip.width, 0, GUTTER, self.height(), back)
+            painter.fillRect(0, strip.height, strip.width, self.height() - strip.height, back)
+            self._paint_scales(painter)
         strip.show(painter, self._t)
-        self._paint_words(painter)
+        self._paint_names(painter)
         self._paint_marks(painter)
         if self.veil:
             self._paint_veil(painter)
         self._paint_threshold(painter)
+        if around:
+            self._paint_tag(painter)
         if self.hasFocus():
-            painter.setPen(QPen(theme.color("accent"), 2))
-            painter.setBrush(Qt.BrushStyle.NoBrush)
-            painter.drawRect(QRectF(1, 1, strip.width - 2, strip.height - 2))
+            width, height, ring = strip.width, strip.height, theme.color("accent")
+            painter.fillRect(0, 0, width, 2, ring)
+            painter.fillRect(0, height - 2, width, 2, ring)
+            painter.fillRect(0, 0, 2, height, ring)
+            painter.fillRect(width - 2, 0, 2, height, ring)
         painter.end()
 
-    def _paint_words(self, painter: QPainter) -> None:
+    def _paint_scales(self, painter: QPainter) -> None:
         strip = self._strip
         painter.setFont(self._theme.font(11))
         painter.setPen(self._theme.color("dim"))
@@ -269,44 +281,71 @@ class Scope(QAbstractSlider):
             )
             painter.drawText(box, side, f"−{seconds} s")
         painter.drawText(foot, Qt.AlignmentFlag.AlignRight, tr("now"))
+
+    def _paint_names(self, painter: QPainter) -> None:
+        """What the lanes show."""
+        strip = self._strip
         if strip.width > 420:
-            painter.drawText(QRectF(8, 4, 300, 16), middle, tr("Level, and what is taken away"))
+            painter.drawPixmap(4, 4, self._names[0])
             if not strip.by_level:
-                at = QRectF(8, strip.score_lane.top() + 4, 300, 16)
-                painter.drawText(at, middle, tr("Score"))
+                painter.drawPixmap(4, round(strip.score_lane.top()) + 4, self._names[1])
+
+    def _name(self, text: str) -> QPixmap:
+        """A lane's name on a ground of its own."""
+        font, ratio = self._theme.font(11), self.devicePixelRatioF()
+        width = QFontMetrics(font).horizontalAdvance(text) + 10
+        found = QPixmap(round(width * ratio), round(17 * ratio))
+        found.setDevicePixelRatio(ratio)
+        found.fill(self._theme.color("sunken"))
+        painter = QPainter(found)
+        painter.setFont(font)
+        painter.setPen(self._theme.color("dim"))
+        painter.drawText(QRectF(0, 0, width, 17), Qt.AlignmentFlag.AlignCenter, text)
+        painter.end()
+        return found
 
     def _paint_marks(self, painter: QPainter) -> None:
         """A small flag where the gate opened."""
         strip = self._strip
-        foot = strip.level_lane.bottom() + (0 if strip.by_level else GAP)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(self._theme.color("text"))
+        top = round(strip.level_lane.bottom()) - (GAP if strip.by_level else 0)
         for t in reversed(self._trace.marks):
             if t < self._t - SPAN_S:
                 break
-            x = strip.x_of(t, self._t)
-            if x <= strip.width:
-                corner = [
-                    QPointF(x, foot),
-                    QPointF(x, foot - GAP),
-                    QPointF(x + 7, foot - GAP / 2),
-                ]
-                painter.drawPolygon(QPolygonF(corner))
+            x = round(strip.x_of(t, self._t))
+            if x < strip.width - FLAG:
+                painter.drawPixmap(x, top, self._flag)
+
+    def _make_flag(self) -> QPixmap:
+        ratio = self.devicePixelRatioF()
+        found = QPixmap(round(FLAG * ratio), round(GAP * ratio))
+        found.setDevicePixelRatio(ratio)
+        found.fill(Qt.GlobalColor.transparent)
+        painter = QPainter(found)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(self._theme.color("text"))
+        corners = [QPointF(0, 0), QPointF(FLAG, GAP / 2), QPointF(0, GAP)]
+        painter.drawPolygon(QPolygonF(corners))
+        painter.end()
+        return found
 
     def _paint_threshold(self, painter: QPainter) -> None:
         theme, strip = self._theme, self._strip
+        y = round(self._y_of(self.current()))
+        thick = 2 if self._held or self._near or self.hasFocus() else 1
+        if self.close_under is not None:
+            under = round(self._y_of(self.close_under))
+            painter.fillRect(0, under, strip.width, 1, theme.color("text", 0.45))
+        painter.fillRect(0, y - 2, strip.width, thick + 4, theme.color("back", 0.7))
+        painter.fillRect(0, y, strip.width, thick, theme.color("text"))
+
+    def _paint_tag(self, painter: QPainter) -> None:
+        """The threshold's handle, with its value."""
+        theme, strip = self._theme, self._strip
         y = round(self._y_of(self.current())) + 0.5
         strong = self._held or self._near or self.hasFocus()
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        if self.close_under is not None:
-            under = round(self._y_of(self.close_under)) + 0.5
-            painter.setPen(QPen(theme.color("dim"), 1, Qt.PenStyle.DotLine))
-            painter.drawLine(QPointF(0, under), QPointF(strip.width, under))
-        painter.setPen(QPen(theme.color("back"), 4))
-        painter.drawLine(QPointF(0, y), QPointF(strip.width, y))
         painter.setPen(QPen(theme.color("text"), 2 if strong else 1.5))
-        painter.drawLine(QPointF(0, y), QPointF(strip.width + 4, y))
+        painter.drawLine(QPointF(strip.width, y), QPointF(strip.width + 4, y))
         top = min(max(y - 11, 0), self.height() - 23)
         tag = QRectF(strip.width + 4, top, GUTTER - 6, 22)
         painter.setPen(Qt.PenStyle.NoPen)

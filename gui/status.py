@@ -82,9 +82,15 @@ class Status(QObject):
         if "trouble" in state:
             self.why = _sentence(state["trouble"], state.get("hint", ""))
         self._settle()
+        if self._phase == "waiting" and "trouble" not in state and not self.why:
+            self.why = tr("No device.")
+            self._driver.request("state", self._read, lambda what, hint: None)
 
     def _hear(self, event: dict[str, Any]) -> None:
         kind = event.get("event")
+        if kind == "phase":
+            self._read(event)
+            return
         if kind in ("open", "close"):
             self._open = kind == "open"
         elif kind == "start":

@@ -1,16 +1,18 @@
 """`Strip`: the moving picture of the scope, painted column by column as sound comes.
 
-What has been painted stays in a pixmap that is written round and round, and is shown in two
-pieces: a frame costs the few columns that are new, however wide the scope is.
+The picture is an image that is written round and round and shown in two pieces: a frame costs
+the few columns that are new, however wide the scope is.
 """
 
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
-from PyQt6.QtCore import QLineF, QPointF, QRect, QRectF
-from PyQt6.QtGui import QColor, QPainter, QPen, QPixmap, QPolygonF
+from numpy.typing import NDArray
+from PyQt6.QtCore import QRectF
+from PyQt6.QtGui import QColor, QImage, QPainter
 
 from gui.theme import Theme
 from gui.trace import SPAN_S, Trace, Values
@@ -21,6 +23,10 @@ GRID_SCORE = (0.25, 0.5, 0.75)
 OPEN_DB = -3.0  # the gate is open, for the eye, when it takes no more than this away
 GAP = 10  # pixels between the lanes
 LEVEL_SHARE = 0.6
+LINE = 1.6  # pixels
+
+Pixels = NDArray[np.uint32]  # 0xffRRGGBB: a column, or the picture [height, columns]
+Rgb = tuple[int, int, int]
 
 
 class Strip:
@@ -34,19 +40,19 @@ class Strip:
     def __init__(self, trace: Trace, theme: Theme) -> None:
         self._trace = trace
         self._theme = theme
-        self._pixmap = QPixmap()
         self._ratio = 1.0
-        self._painted = 0  # the column after the last one that is painted
+        self._painted = -1  # the column after the last one that is painted
         self.width = self.height = 0
         self.level_lane = self.score_lane = QRectF()
         self.threshold = 0.5
         self.by_level = False
+        self.lay_out(8, 8, 1.0, False)
 
     def lay_out(self, width: int, height: int, ratio: float, by_level: bool) -> None:
-        """Take a size, in pixels of the screen's grid, and forget the picture.
+        """Take a size and forget the picture.
 
         Args:
-            width: of the plot.
+            width: of the plot, pixels.
             height: likewise.
             ratio: device pixels in one of those.
             by_level: no lane for scores.
@@ -55,21 +61,25 @@ class Strip:
         self.by_level = by_level
         share = 1.0 if by_level else LEVEL_SHARE
         top = round((self.height - (0 if by_level else GAP)) * share)
+        rest = 0 if by_level else self.height - top - GAP
         self.level_lane = QRectF(0, 0, self.width, top)
-        rest = self.height - top - GAP
-        self.score_lane = QRectF(0, top + GAP, self.width, 0 if by_level else rest)
-        self._pixmap = QPixmap(round(self.width * ratio), round(self.height * ratio))
+        self.score_lane = QRectF(0, self.height - rest, self.width, rest)
+        rows, columns = round(self.height * ratio), round(self.width * ratio)
+        self._pixels = np.zeros((rows, columns), np.uint32)
+        buffer: Any = self._pixels.data.cast("B")  # the stubs know only bytes
+        self._image = QImage(
+            buffer,
+            columns,
+            rows,
+            4 * columns,
+            QImage.Format.Format_RGB32,
+        )
         self.repaint()
 
     def repaint(self) -> None:
         """Paint everything anew at the next `show`: size, colours or threshold changed."""
-        self._pixmap.fill(self._theme.color("sunken"))
         self._painted = -1
-
-    @property
-    def columns(self) -> int:
-        """Columns of the whole picture: one a device pixel."""
-        return self._pixmap.width()
+        self._make_grounds()
 
     def level_y(self, db: float) -> float:
         """Where a level is."""
@@ -82,146 +92,145 @@ class Strip:
         lane = self.score_lane
         return lane.bottom() - 1 - min(max(score, 0.0), 1.0) * (lane.height() - 2)
 
-    def show(self, painter: QPainter, t: float) -> None:
-        """Draw the ten seconds before `t`, with the plot's corner at the painter's origin."""
-        n = self.columns
-        width_s = SPAN_S / n
-        now = math.floor(t / width_s)
-        first = max(self._painted, now - n) if self._painted >= 0 else now - n
-        if now > first:
-            self._paint(first, now, width_s)
-            self._painted = now
-        split = now % n
-        ratio, height = self._ratio, self._pixmap.height()
-        old = QRect(split, 0, n - split, height)
-        if n > split:
-            painter.drawPixmap(QPointF(0, 0), self._pixmap, QRectF(old))
-        if split:
-            painter.drawPixmap(
-                QPointF((n - split) / ratio, 0), self._pixmap, QRectF(0, 0, split, height)
-            )
-
     def x_of(self, seconds: float, t: float) -> float:
         """Where an instant is in the ten seconds before `t`."""
         return self.width * (1.0 + (seconds - t) / SPAN_S)
 
+    def show(self, painter: QPainter, t: float) -> None:
+        """Draw the ten seconds before `t`, with the plot's corner at the painter's origin."""
+        rows, n = self._pixels.shape
+        now = math.floor(t * n / SPAN_S)
+        first = now - n if self._painted < 0 else max(self._painted, now - n)
+        if now > first:
+            self._paint(first, now)
+        self._painted = now
+        split = now % n
+        old = self.width * (n - split) / n
+        painter.drawImage(
+            QRectF(0, 0, old, self.height), self._image, QRectF(split, 0, n - split, rows)
+        )
+        if split:
+            painter.drawImage(
+                QRectF(old, 0, self.width - old, self.height),
+                self._image,
+                QRectF(0, 0, split, rows),
+            )
+
     # --- painting -----------------------------------------------------------------------------
 
-    def _paint(self, first: int, last: int, width_s: float) -> None:
-        """Paint columns first to last into their places, with what joins them on the left."""
-        before = min(2, self.columns - (last - first))
-        level, score, gain = self._trace.columns(first - before, last, width_s)
-        painter = QPainter(self._pixmap)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
-        n = self.columns
-        start = first
-        while start < last:  # in two pieces where the picture's end is between
-            stop = min(last, (start // n + 1) * n)
-            painter.save()
-            painter.translate(start % n / self._ratio, 0)
-            painter.setClipRect(QRectF(0, 0, (stop - start) / self._ratio, self.height))
-            skip = start - first
-            lead = before if start == first else min(before + skip, 2)
-            pick = slice(before + skip - lead, before + stop - first)
-            self._paint_piece(painter, level[pick], score[pick], gain[pick], lead)
-            painter.restore()
-            start = stop
-        painter.end()
+    def _paint(self, first: int, last: int) -> None:
+        """Paint columns into their places; the one before them joins the lines."""
+        n = self._pixels.shape[1]
+        level, score, gain = self._trace.columns(first - 1, last, SPAN_S / n)
+        level_rows = self._level_rows(level).tolist()
+        out_rows = self._level_rows(level + gain).tolist()
+        gain_rows = self._level_rows(gain).tolist()
+        score_rows = self._score_rows(score).tolist()
+        asks = (score >= self.threshold).tolist()
+        opened = (gain > OPEN_DB).tolist()
+        for i in range(1, last - first + 1):
+            column = self._pixels[:, (first + i - 1) % n]
+            column[:] = self._ground
+            self._paint_level(column, level_rows[i], out_rows[i], gain_rows[i])
+            self._draw_line(column, gain_rows[i - 1], gain_rows[i], self._gain_line)
+            if not self.by_level:
+                if opened[i]:
+                    column[self._bar] = self._colors["open"]
+                if score_rows[i] == score_rows[i]:  # it is known
+                    name = "asks" if asks[i] else "asks not"
+                    column[round(score_rows[i]) : self._score_end] = self._colors[name]
+                    self._draw_line(column, score_rows[i - 1], score_rows[i], self._score_line)
 
-    def _paint_piece(
-        self, painter: QPainter, level: Values, score: Values, gain: Values, lead: int
-    ) -> None:
-        """Columns whose first `lead` are there only to join the lines."""
-        scale = 1.0 / self._ratio
-        n = len(level) - lead
-        theme = self._theme
-        painter.fillRect(QRectF(0, 0, n * scale, self.height), theme.color("back"))
-        for lane in (self.level_lane, self.score_lane):
-            painter.fillRect(
-                QRectF(0, lane.top(), n * scale, lane.height()), theme.color("sunken")
-            )
-        self._paint_grid(painter, n * scale)
-        x = (np.arange(len(level)) - lead) * scale
-        self._paint_level(painter, x[lead:], level[lead:], gain[lead:], scale)
-        self._paint_curtain(painter, x, gain, scale)
-        if not self.by_level:
-            self._paint_score(painter, x, score, gain, scale, lead)
+    def _paint_level(self, column: Pixels, level: float, out: float, gain: float) -> None:
+        """What came in, over it what went out, and the curtain of what was taken away."""
+        end = self._level_end
+        if gain == gain:
+            hem = round(gain)
+            column[:hem] = self._curtain[:hem]
+        if level == level:
+            column[round(level) : end] = self._colors["cut"]
+            if out == out:
+                column[round(out) : end] = self._colors["passed"]
 
-    def _paint_grid(self, painter: QPainter, width: float) -> None:
-        color = self._theme.color("line", 0.45)
-        for db in GRID_DB:
-            painter.fillRect(QRectF(0, round(self.level_y(db)), width, 1), color)
-        if not self.by_level:
-            for score in GRID_SCORE:
-                painter.fillRect(QRectF(0, round(self.score_y(score)), width, 1), color)
-
-    def _paint_level(
-        self, painter: QPainter, x: Values, level: Values, gain: Values, scale: float
-    ) -> None:
-        """What came in, and over it what went out."""
-        bottom = self.level_lane.bottom()
-        cut, passed = self._theme.color("level"), self._theme.color("accent")
-        for left, db, lost in zip(x.tolist(), level.tolist(), gain.tolist(), strict=True):
-            if db != db:  # unknown
-                continue
-            y = self.level_y(db)
-            painter.fillRect(QRectF(left, y, scale, bottom - y), cut)
-            out = self.level_y(db + lost)
-            if out < bottom:
-                painter.fillRect(QRectF(left, out, scale, bottom - out), passed)
-
-    def _paint_curtain(self, painter: QPainter, x: Values, gain: Values, scale: float) -> None:
-        """How much is taken away: a curtain that hangs from 0 dB down to the gain."""
-        color = self._theme.color("gain", 0.16)
-        edge = self._theme.color("gain")
-        top = self.level_lane.top()
-        points: list[QPointF] = []
-        for left, db in zip(x.tolist(), gain.tolist(), strict=True):
-            if db != db:
-                self._draw_line(painter, points, edge)
-                points = []
-                continue
-            y = self.level_y(db)
-            if left >= 0 and y > top:
-                painter.fillRect(QRectF(left, top, scale, y - top), color)
-            points.append(QPointF(left + scale, max(y, top + 0.75)))
-        self._draw_line(painter, points, edge)
-
-    def _paint_score(
-        self,
-        painter: QPainter,
-        x: Values,
-        score: Values,
-        gain: Values,
-        scale: float,
-        lead: int,
-    ) -> None:
-        lane = self.score_lane
-        wide, shy = self._theme.color("accent", 0.55), self._theme.color("level", 0.45)
-        opened = self._theme.color("accent")
-        points: list[QPointF] = []
-        rows = zip(x.tolist(), score.tolist(), gain.tolist(), strict=True)
-        for i, (left, value, lost) in enumerate(rows):
-            if i >= lead and lost > OPEN_DB:
-                painter.fillRect(QRectF(left, lane.top() - GAP + 3, scale, GAP - 6), opened)
-            if value != value:
-                self._draw_line(painter, points, self._theme.color("score"))
-                points = []
-                continue
-            y = self.score_y(value)
-            if i >= lead:
-                color = wide if value >= self.threshold else shy
-                painter.fillRect(QRectF(left, y, scale, lane.bottom() - y), color)
-            points.append(QPointF(left + scale, y))
-        self._draw_line(painter, points, self._theme.color("score"))
-
-    def _draw_line(self, painter: QPainter, points: list[QPointF], color: QColor) -> None:
-        if len(points) < 2:
+    def _draw_line(self, column: Pixels, begin: float, end: float, color: Rgb) -> None:
+        """A line from the column before to this one; its ends are mixed with the ground."""
+        if end != end:
             return
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing, True)
-        painter.setPen(QPen(color, 1.5))
-        if len(points) == 2:
-            painter.drawLine(QLineF(points[0], points[1]))
-        else:
-            painter.drawPolyline(QPolygonF(points))
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
+        if begin != begin:
+            begin = end
+        half = 0.5 * LINE * self._ratio
+        upper = max(min(begin, end) - half, 0.0)
+        lower = min(max(begin, end) + half, len(column) - 1.0)
+        first, last = int(upper), int(lower)
+        column[first + 1 : last] = _packed(color)
+        column[first] = _mixed(int(column[first]), color, first + 1 - upper)
+        if last > first:
+            column[last] = _mixed(int(column[last]), color, lower - last)
+
+    def _level_rows(self, db: Values) -> Values:
+        lane = self.level_lane
+        part = np.minimum(np.maximum((TOP_DB - db) / (TOP_DB - BOTTOM_DB), 0.0), 1.0)
+        rows: Values = (part * (lane.height() * self._ratio)).astype(np.float32)
+        return rows
+
+    def _score_rows(self, score: Values) -> Values:
+        lane = self.score_lane
+        part = np.minimum(np.maximum(score, 0.0), 1.0) * (lane.height() - 2)
+        rows: Values = ((lane.bottom() - 1 - part) * self._ratio).astype(np.float32)
+        return rows
+
+    def _make_grounds(self) -> None:
+        """A column of nothing, and one behind the curtain; and the colours of all else."""
+        color, ratio = self._theme.color, self._ratio
+        ground, veil = color("sunken"), color("gain", 0.16)
+        grid = _over(color("line", 0.45), ground)
+        self._ground = np.full(len(self._pixels), color("back").rgb(), np.uint32)
+        self._curtain = self._ground.copy()
+        for lane in (self.level_lane, self.score_lane):
+            rows = slice(round(lane.top() * ratio), round(lane.bottom() * ratio))
+            self._ground[rows] = ground.rgb()
+            self._curtain[rows] = _over(veil, ground).rgb()
+        heights = [self.level_y(db) for db in GRID_DB]
+        if not self.by_level:
+            heights += [self.score_y(score) for score in GRID_SCORE]
+        for height in heights:
+            row = min(round(height * ratio), len(self._ground) - 1)
+            self._ground[row] = grid.rgb()
+            self._curtain[row] = _over(veil, grid).rgb()
+        self._colors = {
+            "cut": color("level").rgb(),
+            "passed": color("accent").rgb(),
+            "asks": _over(color("accent", 0.55), ground).rgb(),
+            "asks not": _over(color("level", 0.45), ground).rgb(),
+            "open": color("accent").rgb(),
+        }
+        self._gain_line, self._score_line = _rgb(color("gain")), _rgb(color("score"))
+        self._level_end = round(self.level_lane.bottom() * ratio)
+        self._score_end = round(self.score_lane.bottom() * ratio)
+        top = self.score_lane.top()
+        self._bar = slice(round((top - GAP + 3) * ratio), round((top - 3) * ratio))
+
+
+def _rgb(color: QColor) -> Rgb:
+    return color.red(), color.green(), color.blue()
+
+
+def _packed(color: Rgb) -> int:
+    return 0xFF000000 | color[0] << 16 | color[1] << 8 | color[2]
+
+
+def _mixed(under: int, color: Rgb, part: float) -> int:
+    """A packed colour with some of another on it, 0 to 1."""
+    red, green, blue = under >> 16 & 255, under >> 8 & 255, under & 255
+    red += int((color[0] - red) * part)
+    green += int((color[1] - green) * part)
+    blue += int((color[2] - blue) * part)
+    return 0xFF000000 | red << 16 | green << 8 | blue
+
+
+def _over(color: QColor, ground: QColor) -> QColor:
+    """A see-through colour on a ground."""
+    part = color.alphaF()
+    pairs = zip(_rgb(color), _rgb(ground), strict=True)
+    mixed = [round(a * part + b * (1 - part)) for a, b in pairs]
+    return QColor(*mixed)

@@ -32,6 +32,7 @@ class Theme(QObject):
         super().__init__()
         self.choice: Choice = choice
         self.colors: Palette = DARK
+        self._fonts: dict[tuple[int, bool], QFont] = {}
         hints = QGuiApplication.styleHints()
         if hints is not None:
             hints.colorSchemeChanged.connect(self._follow)
@@ -58,11 +59,14 @@ class Theme(QObject):
         return self.colors.color(name, alpha)
 
     def font(self, size: float, bold: bool = False) -> QFont:
-        """The panel's font, `size` in pixels."""
-        font = QFont(QApplication.font())
-        font.setPixelSize(round(size))
-        font.setWeight(QFont.Weight.DemiBold if bold else QFont.Weight.Normal)
-        return font
+        """The panel's font, `size` in pixels; not to be changed."""
+        key = (round(size), bold)
+        if key not in self._fonts:
+            font = QFont(QApplication.font())
+            font.setPixelSize(key[0])
+            font.setWeight(QFont.Weight.DemiBold if bold else QFont.Weight.Normal)
+            self._fonts[key] = font
+        return self._fonts[key]
 
     def _is_light(self) -> bool:
         if self.choice != "system":

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections import deque
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -11,19 +10,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 SPAN_S = 10.0
-BIN_S = 0.005
-BINS = 4096  # a power of two, more than the span needs
-BRIDGED = 12  # bins: hops are that far apart at most; longer gaps are gaps
+BIN_S = 0.01
+BINS = 2048  # a power of two, more than the span needs
+BRIDGED = 6  # bins: hops are that far apart at most; longer gaps are gaps
 MOST_MARKS = 256
 
 Values = NDArray[np.float32]
 
 
 class Trace:
-    """Level, score and gain by time, in bins of 5 ms; NaN where nothing is known.
+    """Level, score and gain by time, in bins of 10 ms; NaN where nothing is known.
 
     Attributes:
-        newest: number of the newest bin; bin n holds what was at n * BIN_S seconds.
+        newest: number of the newest bin; bin n ends at (n + 1) * BIN_S seconds.
         marks: seconds at which the gate opened, oldest first.
     """
 
@@ -44,14 +43,16 @@ class Trace:
         self.marks.clear()
 
     def add(self, hops: Iterable[Sequence[Any]]) -> None:
-        """Take [t, level_db, score or None, gain_db] of each hop, in order of time."""
+        """Take [its end in seconds, level_db, score or None, gain_db] of each hop, in order."""
         kept = self._kept
         for t, level, score, gain in hops:
-            at = math.floor(t / BIN_S)
-            if at < self.newest - 200 or (self.newest < 0 and at >= 0):
-                self._begin(at)
+            at = round(t / BIN_S) - 1
+            if self.newest < 0:
+                self.newest = at
             elif at > self.newest:
                 self._go_to(at)
+            elif at <= self.newest - BINS:
+                continue
             column = kept[:, at % BINS]
             if not column[0] >= level:  # also over NaN
                 column[0] = level
@@ -69,7 +70,7 @@ class Trace:
         Args:
             first: number of a column; it begins at first * width_s seconds.
             last: the column after the last one.
-            width_s: seconds, at least BIN_S.
+            width_s: seconds.
 
         Returns:
             float32 [last - first] each; NaN where nothing is known.
@@ -85,11 +86,6 @@ class Trace:
         score = np.fmax.reduceat(values[1], starts)
         ends = np.maximum(edges[1:] - low - 1, starts)
         return level, score, values[2, np.minimum(ends, len(bins) - 1)]
-
-    def _begin(self, at: int) -> None:
-        if self.newest >= 0:
-            self.clear()
-        self.newest = at
 
     def _go_to(self, at: int) -> None:
         """Make room up to bin `at`: what lies between is bridged, or unknown if it is long."""

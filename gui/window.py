@@ -18,7 +18,7 @@ from PyQt6.QtWidgets import (
 
 from gui.bar import Banner, Bar
 from gui.corrections import Corrections
-from gui.driver import GateDriver
+from gui.driver import PAST_S, GateDriver
 from gui.i18n import tr
 from gui.options_page import OptionsPage
 from gui.page import Context, Page
@@ -170,7 +170,7 @@ class Window(QMainWindow):
 
     def _begin(self) -> None:
         if self._page is not None:
-            self.context.driver.watch(self._page.rate)
+            self.context.driver.watch(self._page.rate, PAST_S)
             self._page.shown(True)
 
     def _frame(self) -> None:

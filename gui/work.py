@@ -20,8 +20,8 @@ class Work:
 
     def take(self, state: dict[str, Any]) -> None:
         """Take a state of the gate."""
-        if isinstance(state.get("cpu"), (int, float)):
-            self.share = float(state["cpu"])
+        if isinstance(state.get("cpu_pct"), (int, float)):
+            self.share = float(state["cpu_pct"]) / 100.0
             return
         now, spent = float(state.get("t", 0.0)), float(state.get("sound_cpu_s", 0.0))
         if self._since is None or now < self._since[0]:
