@@ -18,7 +18,7 @@ from PyQt6.QtWidgets import (
 )
 
 from gui import quantity as q
-from gui.i18n import tr
+from gui.i18n import later, tr
 from gui.quantity import Quantity
 
 LEARNED = (
@@ -33,8 +33,14 @@ LEARNED = (
 BY_LEVEL = (q.CLOSE_DB, *LEARNED[1:])
 ANEW = {"lookahead_ms", "key_highpass", "key_lowpass"}  # sound starts anew for these
 SWITCHES = {
-    "listen": ("Listen to what the gate hears", "Play the filtered key in place of the sound."),
-    "duck": ("The other way round", "Turn the sound down while the gate is open."),
+    "listen": (
+        later("Listen to what the gate hears"),
+        later("Play the filtered key in place of the sound."),
+    ),
+    "duck": (
+        later("The other way round"),
+        later("Turn the sound down while the gate is open."),
+    ),
 }
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from PyQt6.QtCore import pyqtSignal
 from PyQt6.QtWidgets import QInputDialog, QLineEdit, QMenu, QPushButton, QWidget
 
-from gui.i18n import tr
+from gui.i18n import later, tr
 from gui.store import Store
 
 KEY = "presets"
@@ -17,12 +17,20 @@ NAMES = (
 )
 CARD: dict[str, Any] = {"threshold": None, "hysteresis": None}  # the model's own
 OURS: dict[str, dict[str, Any]] = {
-    "Balanced": CARD
+    later("Balanced"): CARD
     | {"range_db": -60.0, "lookahead_ms": 0.0, "attack_ms": None, "hold_ms": None}
     | {"release_ms": None, "key_highpass": 0.0, "key_lowpass": 0.0, "duck": False},
-    "Gentle: quieter, never silent": {"range_db": -18.0, "hold_ms": 150.0, "release_ms": 150.0},
-    "No first syllable cut": {"lookahead_ms": 20.0, "hold_ms": 150.0},
-    "Strict: only what is certain": {"threshold": 0.8, "range_db": -80.0, "hold_ms": 0.0},
+    later("Gentle: quieter, never silent"): {
+        "range_db": -18.0,
+        "hold_ms": 150.0,
+        "release_ms": 150.0,
+    },
+    later("No first syllable cut"): {"lookahead_ms": 20.0, "hold_ms": 150.0},
+    later("Strict: only what is certain"): {
+        "threshold": 0.8,
+        "range_db": -80.0,
+        "hold_ms": 0.0,
+    },
 }
 
 

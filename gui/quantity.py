@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from gui.i18n import tr
+from gui.i18n import later, tr
 
 
 @dataclass(frozen=True)
@@ -76,39 +76,65 @@ def hertz(value: float) -> str:
 
 
 THRESHOLD = Quantity(
-    "threshold", 0.0, 1.0, 0.01, plain, "Threshold", "The score at which the gate opens."
+    "threshold",
+    0.0,
+    1.0,
+    0.01,
+    plain,
+    later("Threshold"),
+    later("The score at which the gate opens."),
 )
 THRESHOLD_DB = Quantity(
-    "threshold_db", -80.0, 0.0, 1.0, decibels, "Threshold", "The level at which the gate opens."
+    "threshold_db",
+    -80.0,
+    0.0,
+    1.0,
+    decibels,
+    later("Threshold"),
+    later("The level at which the gate opens."),
 )
 RANGE = Quantity(
-    "range_db", -80.0, 0.0, 1.0, decibels, "Range", "How much quieter the closed gate is."
+    "range_db",
+    -80.0,
+    0.0,
+    1.0,
+    decibels,
+    later("Range"),
+    later("How much quieter the closed gate is."),
 )
 HYSTERESIS = Quantity(
-    *("hysteresis", 0.0, 0.5, 0.01, plain, "Hysteresis"),
-    "It closes when the score is so much under the threshold.",
+    *("hysteresis", 0.0, 0.5, 0.01, plain, later("Hysteresis")),
+    later("It closes when the score is so much under the threshold."),
 )
 CLOSE_DB = Quantity(
-    *("close_db", -90.0, 0.0, 1.0, decibels, "Close under"),
-    "It closes when the level is under this one.",
+    *("close_db", -90.0, 0.0, 1.0, decibels, later("Close under")),
+    later("It closes when the level is under this one."),
 )
 LOOKAHEAD = Quantity(
-    *("lookahead_ms", 0.0, 20.0, 1.0, milliseconds, "Look-ahead"),
-    "Opens so long before the sound, and delays everything by as much.",
+    *("lookahead_ms", 0.0, 20.0, 1.0, milliseconds, later("Look-ahead")),
+    later("Opens so long before the sound, and delays everything by as much."),
 )
-ATTACK = Quantity("attack_ms", 0.0, 50.0, 1.0, milliseconds, "Attack", "From closed to open.")
+ATTACK = Quantity(
+    "attack_ms", 0.0, 50.0, 1.0, milliseconds, later("Attack"), later("From closed to open.")
+)
 HOLD = Quantity(
-    *("hold_ms", 0.0, 1000.0, 10.0, milliseconds, "Hold"),
-    "Stays open so long after the last wanted sound.",
+    *("hold_ms", 0.0, 1000.0, 10.0, milliseconds, later("Hold")),
+    later("Stays open so long after the last wanted sound."),
 )
 RELEASE = Quantity(
-    "release_ms", 0.0, 1000.0, 10.0, milliseconds, "Release", "From open to closed."
+    "release_ms",
+    0.0,
+    1000.0,
+    10.0,
+    milliseconds,
+    later("Release"),
+    later("From open to closed."),
 )
 KEY_HIGHPASS = Quantity(
-    *("key_highpass", 0.0, 2000.0, 10.0, hertz, "Ignore under"),
-    "The gate decides without what is lower than this.",
+    *("key_highpass", 0.0, 2000.0, 10.0, hertz, later("Ignore under")),
+    later("The gate decides without what is lower than this."),
 )
 KEY_LOWPASS = Quantity(
-    *("key_lowpass", 0.0, 20000.0, 100.0, hertz, "Ignore over"),
-    "The gate decides without what is higher than this.",
+    *("key_lowpass", 0.0, 20000.0, 100.0, hertz, later("Ignore over")),
+    later("The gate decides without what is higher than this."),
 )

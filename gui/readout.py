@@ -7,7 +7,7 @@ from typing import Any
 from PyQt6.QtCore import Qt
 from PyQt6.QtWidgets import QFrame, QGridLayout, QLabel, QWidget
 
-from gui.i18n import tr, trn
+from gui.i18n import later, tr, trn
 
 GOOD, BAD = "✓", "!"  # not by colour alone
 
@@ -115,4 +115,6 @@ def _lost(state: dict[str, Any]) -> tuple[str, str, str]:
     return GOOD, tr("Nothing lost"), tr("Every sample that came in was heard.")
 
 
-LATE = "Decisions came too late for so long; the level gate served. Close other programs."
+LATE = later(
+    "Decisions came too late for so long; the level gate served. Close other programs."
+)

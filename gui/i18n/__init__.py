@@ -50,6 +50,11 @@ def trn(one: str, many: str, n: int, **values: Any) -> str:
     return tr(one if n == 1 else many, n=n, **values)
 
 
+def later(text: str) -> str:
+    """A text that is translated where it is used: `tr` of a variable finds it."""
+    return text
+
+
 def read(path: Path) -> dict[str, str]:
     """The texts of a .po file; those without a translation are empty.
 
