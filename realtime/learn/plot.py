@@ -5,7 +5,6 @@ Used by `realtime.commands.learn`.
 
 from __future__ import annotations
 
-import warnings
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,12 +12,11 @@ import msgspec
 import numpy as np
 
 from realtime.card import Card
-from realtime.errors import MissingExtra, UsageError
 from realtime.gate.ideal import HOPS_PER_S, runs
 from realtime.learn.judging import states_of
 from realtime.learn.lesson import THRESHOLD, Learned
 from realtime.learn.mixtures import BOTH
-from realtime.outputs.replace import Replacement, fault
+from realtime.outputs.picture import Picture
 
 WIDTH_IN, HEIGHT_IN, DPI = 12.0, 6.6, 120
 SOUND, IDEAL, LEARNED, LEVEL = "#8a9099", "#009e73", "#7f52a2", "#d55e00"
@@ -38,33 +36,14 @@ def draw_lesson(path: str | Path, learned: Learned, card: Card) -> None:
         UsageError: a kind of picture that matplotlib does not write.
         OutputError: the file cannot be made.
     """
-    try:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-    except ImportError as e:
-        raise MissingExtra(
-            f"--plot needs matplotlib ({e})", "pipx inject rt-tag matplotlib"
-        ) from e
-    kind = Path(path).suffix.lstrip(".").lower() or "png"
-    if kind not in FigureCanvasAgg.get_supported_filetypes():
-        raise UsageError(f"--plot {path}: no picture of kind {kind}", "use png, pdf or svg")
-    replacement = Replacement(path)
-    try:
-        figure = Figure(figsize=(WIDTH_IN, HEIGHT_IN), layout="constrained")
+
+    def paint(figure: Any) -> None:
         curve, sound = figure.subplots(2, 1, height_ratios=(3, 2))
         figure.suptitle(f"{card.name}: what was held back, softer and louder")
         _curve(curve, learned)
         _mixture(sound, learned, card)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # a font without some letter of a name
-            FigureCanvasAgg(figure).print_figure(replacement.temporary, dpi=DPI, format=kind)
-    except OSError as e:
-        replacement.discard()
-        raise fault(replacement.path, e) from e
-    except BaseException:
-        replacement.discard()
-        raise
-    replacement.commit()
+
+    Picture(path).draw((WIDTH_IN, HEIGHT_IN), DPI, paint)
 
 
 def _curve(axes: Any, learned: Learned) -> None:

@@ -293,17 +293,7 @@ class RawSink:
             if complete:
                 self._stream.flush()
             return
-        try:
-            self._stream.close()
-        except OSError as e:
-            self._replacement.discard()
-            if complete:
-                raise fault(self._path, e) from e
-            return
-        if complete:
-            self._replacement.commit()
-        else:
-            self._replacement.discard()
+        self._replacement.end(self._stream, complete)
 
 
 def _reason(e: BaseException) -> str:

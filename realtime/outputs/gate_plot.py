@@ -7,16 +7,14 @@ column keeps its lowest and highest value, so that no opening and no peak is los
 
 from __future__ import annotations
 
-import warnings
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from realtime.errors import MissingExtra, UsageError
 from realtime.outputs.gate import Audio, GateEvent, GateOpening, GateReading, Opened
-from realtime.outputs.replace import Replacement, fault
+from realtime.outputs.picture import Picture
 
 Table = NDArray[np.float32]  # [columns]
 
@@ -43,20 +41,7 @@ class GatePlot:
     """
 
     def __init__(self, path: str | Path) -> None:
-        try:
-            from matplotlib.backends.backend_agg import FigureCanvasAgg
-        except ImportError as e:
-            hint = "pipx inject rt-tag matplotlib"
-            raise MissingExtra(f"--plot needs matplotlib ({e})", hint) from e
-        self._path = Path(path)
-        self._kind = self._path.suffix.lstrip(".").lower() or "png"
-        kinds = FigureCanvasAgg.get_supported_filetypes()
-        if self._kind not in kinds:
-            raise UsageError(
-                f"--plot {path}: no picture of kind {self._kind}",
-                f"use {', '.join(sorted(kinds))}",
-            )
-        self._replacement = Replacement(path)
+        self._picture = Picture(path)
         self._opening: GateOpening | None = None
 
     def open(self, opening: GateOpening) -> None:
@@ -98,25 +83,15 @@ class GatePlot:
 
     def close(self, complete: bool) -> None:
         """Draw and save, unless the run failed."""
-        if not complete or self._opening is None:
-            self._replacement.discard()
+        opening = self._opening
+        if not complete or opening is None:
+            self._picture.discard()
             return
-        try:
-            self._draw(self._opening)
-        except OSError as e:
-            self._replacement.discard()
-            raise fault(self._path, e) from e
-        except BaseException:
-            self._replacement.discard()
-            raise
-        self._replacement.commit()
+        self._picture.draw(
+            (WIDTH_IN, HEIGHT_IN), DPI, lambda figure: self._paint(figure, opening)
+        )
 
-    def _draw(self, opening: GateOpening) -> None:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-
-        figure = Figure(figsize=(WIDTH_IN, HEIGHT_IN), dpi=DPI, layout="constrained")
-        FigureCanvasAgg(figure)
+    def _paint(self, figure: Any, opening: GateOpening) -> None:
         wave, score, gain = figure.subplots(
             3, 1, sharex=True, gridspec_kw={"height_ratios": [2.4, 1.5, 1.1]}
         )
@@ -135,10 +110,6 @@ class GatePlot:
         wave.set_title(self._title(opening, end), loc="left", fontsize=11)
         gain.set_xlabel("seconds")
         figure.align_ylabels()
-        with warnings.catch_warnings():
-            # a name in a script that the font lacks is drawn as boxes, not complained about
-            warnings.filterwarnings("ignore", message="Glyph")
-            figure.savefig(self._replacement.temporary, format=self._kind)
 
     def _title(self, opening: GateOpening, end: float) -> str:
         share = 100 * float(self._open.mean().mean()) if len(self._open) else 0.0

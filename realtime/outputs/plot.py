@@ -6,17 +6,15 @@ and when they are full, neighbours are merged and each column stands for twice a
 
 from __future__ import annotations
 
-import warnings
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from realtime.errors import MissingExtra, UsageError
 from realtime.outputs import Event, Opening, Reading, Start, Stop
 from realtime.outputs.bands import Bands
-from realtime.outputs.replace import Replacement, fault
+from realtime.outputs.picture import Picture
 
 Array = NDArray[np.float32]
 
@@ -47,20 +45,7 @@ class Plot:
     """
 
     def __init__(self, path: str | Path) -> None:
-        try:
-            from matplotlib.backends.backend_agg import FigureCanvasAgg
-        except ImportError as e:
-            hint = "pipx inject rt-tag matplotlib"
-            raise MissingExtra(f"--plot needs matplotlib ({e})", hint) from e
-        self._path = Path(path)
-        self._kind = self._path.suffix.lstrip(".").lower() or "png"
-        kinds = FigureCanvasAgg.get_supported_filetypes()
-        if self._kind not in kinds:
-            raise UsageError(
-                f"--plot {path}: no picture of kind {self._kind}",
-                f"use {', '.join(sorted(kinds))}",
-            )
-        self._replacement = Replacement(path)
+        self._picture = Picture(path)
         self._opening: Opening | None = None
 
     def open(self, opening: Opening) -> None:
@@ -97,40 +82,25 @@ class Plot:
 
     def close(self, complete: bool) -> None:
         """Draw and save, unless the run failed."""
-        if not complete or self._opening is None:
-            self._replacement.discard()
+        opening = self._opening
+        if not complete or opening is None:
+            self._picture.discard()
             return
-        try:
-            self._draw(self._opening)
-        except OSError as e:
-            self._replacement.discard()
-            raise fault(self._path, e) from e
-        except BaseException:
-            self._replacement.discard()
-            raise
-        self._replacement.commit()
-
-    def _draw(self, opening: Opening) -> None:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-
         rows = self._shown(opening)
         lower = 0.5 + 0.42 * len(rows)
-        figure = Figure(figsize=(WIDTH_IN, 4.2 + lower), dpi=DPI, layout="constrained")
-        FigureCanvasAgg(figure)
-        above, below = figure.subplots(
-            2, 1, sharex=True, gridspec_kw={"height_ratios": [3.2, lower]}
-        )
-        end = max(self._end, opening.hop_s)
-        self._draw_sound(above, opening, end)
-        self._draw_tags(below, opening, rows, end)
-        above.set_title(
-            f"{Path(opening.source).name}   ·   {opening.model}", loc="left", fontsize=11
-        )
-        with warnings.catch_warnings():
-            # a label in a script that the font lacks is drawn as boxes, not complained about
-            warnings.filterwarnings("ignore", message="Glyph")
-            figure.savefig(self._replacement.temporary, format=self._kind)
+
+        def paint(figure: Any) -> None:
+            above, below = figure.subplots(
+                2, 1, sharex=True, gridspec_kw={"height_ratios": [3.2, lower]}
+            )
+            end = max(self._end, opening.hop_s)
+            self._draw_sound(above, opening, end)
+            self._draw_tags(below, opening, rows, end)
+            above.set_title(
+                f"{Path(opening.source).name}   ·   {opening.model}", loc="left", fontsize=11
+            )
+
+        self._picture.draw((WIDTH_IN, 4.2 + lower), DPI, paint)
 
     def _draw_sound(self, axes: Any, opening: Opening, end: float) -> None:
         power = self._sound.mean()

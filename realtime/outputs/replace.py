@@ -10,6 +10,7 @@ import contextlib
 import os
 import tempfile
 from pathlib import Path
+from typing import IO, Any
 
 from realtime.errors import OutputError
 
@@ -65,6 +66,24 @@ class Replacement:
         except OSError as e:
             self.discard()
             raise fault(self.path, e) from e
+
+    def end(self, stream: IO[Any], complete: bool) -> None:
+        """Close what was written through, then `commit` or `discard`.
+
+        Raises:
+            OutputError: the last of it does not fit, or the file cannot be moved.
+        """
+        try:
+            stream.close()
+        except OSError as e:
+            self.discard()
+            if complete:
+                raise fault(self.path, e) from e
+            return
+        if complete:
+            self.commit()
+        else:
+            self.discard()
 
     def discard(self) -> None:
         """Leave nothing behind."""

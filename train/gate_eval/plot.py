@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from realtime.errors import MissingExtra, UsageError
-from realtime.outputs.replace import Replacement, fault
+from realtime.outputs.picture import Picture
 from train.gate_eval import metrics
 from train.gate_eval.contest import Result
 
@@ -38,38 +36,27 @@ def draw(results: Sequence[Result], path: Path, title: str) -> None:
         UsageError: a kind of picture that matplotlib does not write.
         OutputError: the file cannot be written.
     """
-    try:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-    except ImportError as e:
-        raise MissingExtra(
-            f"--plot needs matplotlib ({e})", "pipx inject rt-tag matplotlib"
-        ) from e
-    kind = path.suffix.lstrip(".").lower() or "png"
-    kinds = FigureCanvasAgg.get_supported_filetypes()
-    if kind not in kinds:
-        hint = f"use {', '.join(sorted(kinds))}"
-        raise UsageError(f"--plot {path}: no picture of kind {kind}", hint)
-    figure = Figure(figsize=SIZE_IN, dpi=DPI, layout="constrained")
-    FigureCanvasAgg(figure)
-    axes = figure.subplots(1, 3)
-    for i, result in enumerate(results):
-        style = {
-            "color": COLOURS[i % len(COLOURS)],
-            "linewidth": 2.2 if i == 0 else 1.2,
-            "zorder": 3 if i == 0 else 2,
-            "label": result.name,
-        }
-        _losses(axes[0], result, style)
-        _cuts(axes[1], result, style)
-        _ratios(axes[2], result, style)
-    _labelled(axes)
-    handles, names = axes[2].get_legend_handles_labels()
-    figure.legend(
-        handles, names, loc="outside lower center", ncols=4, fontsize=8, frameon=False
-    )
-    figure.suptitle(title, fontsize=11, x=0.01, ha="left")
-    _save(figure, path, kind)
+
+    def paint(figure: Any) -> None:
+        axes = figure.subplots(1, 3)
+        for i, result in enumerate(results):
+            style = {
+                "color": COLOURS[i % len(COLOURS)],
+                "linewidth": 2.2 if i == 0 else 1.2,
+                "zorder": 3 if i == 0 else 2,
+                "label": result.name,
+            }
+            _losses(axes[0], result, style)
+            _cuts(axes[1], result, style)
+            _ratios(axes[2], result, style)
+        _labelled(axes)
+        handles, names = axes[2].get_legend_handles_labels()
+        figure.legend(
+            handles, names, loc="outside lower center", ncols=4, fontsize=8, frameon=False
+        )
+        figure.suptitle(title, fontsize=11, x=0.01, ha="left")
+
+    Picture(path).draw(SIZE_IN, DPI, paint)
 
 
 def _losses(axes: Any, result: Result, style: dict[str, Any]) -> None:
@@ -122,18 +109,3 @@ def _labelled(axes: Any) -> None:
             one.spines[side].set_visible(False)
     for axis in (losses.xaxis, losses.yaxis):
         axis.set_major_formatter(lambda value, _: f"{value:g}")
-
-
-def _save(figure: Any, path: Path, kind: str) -> None:
-    replacement = Replacement(path)
-    try:
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", message="Glyph")
-            figure.savefig(replacement.temporary, format=kind)
-    except OSError as e:
-        replacement.discard()
-        raise fault(path, e) from e
-    except BaseException:
-        replacement.discard()
-        raise
-    replacement.commit()
