@@ -69,6 +69,7 @@ class Delivery(Generic[Item]):
         self._change = threading.Condition()
         self._busy = self._closing = False
         self._troubled = False
+        self._kinds: set[str] = set()  # of trouble that the log has
         self._said = float("-inf")
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
@@ -132,6 +133,7 @@ class Delivery(Generic[Item]):
                 self.delivered += needed
                 if self._troubled and needed:
                     self._troubled = False
+                    self._kinds.clear()
                     log.warning("%s: works again; %d lost so far", self.name, self.lost)
                 return
             self._trouble(why)
@@ -149,7 +151,11 @@ class Delivery(Generic[Item]):
             return not self._closing
 
     def _trouble(self, why: str) -> None:
-        now = time.monotonic()
-        if not self._troubled or now - self._said > REMIND_S:
-            self._troubled, self._said = True, now
+        now, kind = time.monotonic(), why.partition(":")[0]
+        if now - self._said > REMIND_S:
+            self._kinds.clear()
+        self._troubled = True
+        if kind not in self._kinds:
+            self._kinds.add(kind)
+            self._said = now
             log.warning("%s: %s (%d lost so far)", self.name, why, self.lost)

@@ -83,7 +83,10 @@ class Mqtt:
             )
         for name in ("prefix", "discovery"):
             if re.search(r"[+#\0]|^/|/$", getattr(settings, name)):
-                raise UsageError(f"mqtt.{name}: no topic can have +, # or / at its ends")
+                raise UsageError(
+                    f"mqtt.{name}: {getattr(settings, name)!r} is no topic",
+                    "leave out + and #, and / at its ends",
+                )
         self._address: Address = parse_address(settings)
         self._base = f"{settings.prefix}/{self._node}"
         self._states = {f"health/{k}": v for k, v in HEALTHY.items()}

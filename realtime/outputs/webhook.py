@@ -63,7 +63,9 @@ class Webhook:
         self._headers = {"Content-Type": "application/json", "Connection": "close"}
         if token:
             if not token.isascii() or not token.isprintable():
-                raise UsageError("webhook.token: has characters that no header can have")
+                raise UsageError(
+                    "webhook.token: has characters that no header can have", "is it the token?"
+                )
             self._headers["Authorization"] = f"Bearer {token}"
         self._timeout_s = timeout_s
         self._opening: Opening | None = None
