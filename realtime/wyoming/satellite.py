@@ -48,6 +48,7 @@ class Satellite:
         self._decode = ENCODINGS[WIDTHS[width]].decode
         self._frame = width * self.channels  # bytes
         self._position = 0
+        self._closed = False
 
     def blocks(self) -> Iterator[Block]:
         """Its chunks, as they come.
@@ -56,7 +57,7 @@ class Satellite:
             WyomingError: no message, or other sound than was said.
         """
         message: Message | None = self._first
-        while message is not None and message.type != "audio-stop":
+        while message is not None and message.type != "audio-stop" and not self._closed:
             if message.type == "audio-chunk":
                 block = self._block(message)
                 if block is not None:
@@ -68,8 +69,8 @@ class Satellite:
             message = self._wire.read()
 
     def close(self) -> None:
-        """End the stream."""
-        self._wire.close()
+        """End the stream with the next message. The connection stays: it is the server's."""
+        self._closed = True
 
     def _same(self, data: dict[str, Any]) -> None:
         if sound_of(data) != self._sound:
