@@ -39,6 +39,7 @@ class TransformerTaggerConfig(
         mels: bands of a frame.
         patch: size of a patch (frames, bands).
         stride: distance of patches (frames, bands); less than `patch` makes them overlap.
+        layers: of the backbone that are kept, the first ones; 0 for all.
         positions: how positions of another grid are carried over: cut where this one is
             smaller, and interpolated where it is larger; or made anew.
         pretrained: start from timm's weights, which it downloads.
@@ -56,6 +57,7 @@ class TransformerTaggerConfig(
     mels: int = 128
     patch: tuple[int, int] = (16, 16)
     stride: tuple[int, int] = (10, 10)
+    layers: int = 0
     positions: Positions = "bilinear"
     pretrained: bool = False
     weights: str = ""
@@ -99,7 +101,7 @@ class TransformerTagger(nn.Module):
             torch.zeros(1, self.tokens.shape[1] + self.grid[0] * self.grid[1], size)
         )
         nn.init.trunc_normal_(self.positions, std=0.02)
-        self.blocks: nn.Module = image.blocks
+        self.blocks: nn.Module = image.blocks[: config.layers or None]
         self.norm: nn.Module = image.norm
         self.head_norm = nn.LayerNorm(size)
         self.head = nn.Linear(size, config.labels)

@@ -128,7 +128,7 @@ class Batches:
                 crop(x[i], bank.clip(row), rng)
                 targets[i] = EITHER if self.human[row] else self.silence
         noise = np.zeros_like(x)
-        for out in noise:
+        for out in noise if len(self.pool["noise"]) else ():
             row = rng.choice(self.pool["noise"], p=self.noise_weight)
             crop(out, self.banks[rng.integers(len(self.banks))].clip(row), rng)
         return self._mix(x, beside, noise, kinds == SILENCE, g), torch.from_numpy(targets)

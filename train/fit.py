@@ -128,7 +128,11 @@ def card_of(recipe: Recipe, steps: int, accuracy: float) -> Card:
         format=FORMAT,
         name=recipe.name,
         task="tag",
-        input=InputSpec(kind="features", features=recipe.features),
+        input=InputSpec(
+            kind="features",
+            features=recipe.features,
+            layout="bct" if recipe.features.kind == "waveform" else "bctf",
+        ),
         rate=recipe.features.rate,
         window_s=recipe.window_s,
         hop_s=recipe.hop_s,
@@ -202,7 +206,7 @@ def _validate(
     validation: tuple[Tensor, Tensor],
     device: torch.device,
 ) -> tuple[float, float]:
-    network = _placed(build(recipe.model, len(recipe.data.labels)), device)
+    network = _placed(build(recipe.model, len(recipe.data.labels), load=False), device)
     network.load_state_dict(weights)
     network.eval()
     with torch.no_grad():

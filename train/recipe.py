@@ -180,6 +180,8 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
         out: dict[str, Any] = msgspec.to_builtins(self)
         for table, field in (("data", "manifest"), ("data", "root"), ("fit", "init")):
             out[table][field] = Path(out[table][field]).name
+        if "weights" in self.model:
+            out["model"]["weights"] = Path(self.model["weights"]).name
         out["loss"]["teachers"] = ["/".join(Path(t).parts[-2:]) for t in self.loss.teachers]
         return out
 

@@ -116,6 +116,8 @@ def test_an_image_network_is_a_start(name: str, tokens: int, tmp_path: Path) -> 
     assert torch.equal(ours.blocks[3].mlp.fc1.weight, image.blocks[3].mlp.fc1.weight)
     assert torch.allclose(ours.patches.weight, image.patch_embed.proj.weight.mean(1, True))
     assert ours.tokens.shape[1] == tokens
+    short = random(backbone=name, weights=str(tmp_path / "image.safetensors"), layers=3)
+    assert len(short.blocks) == 3
     assert torch.equal(ours.tokens[:, :1], image.cls_token)
     # the grid of 14 x 14 is cut to the 4 x 5 in its middle
     middle = image.pos_embed[:, tokens:].unflatten(1, (14, 14))[:, 5:9, 4:9].flatten(1, 2)
