@@ -49,7 +49,7 @@ LIVE = {
     "--output-device": ("NAME|INDEX", "where live sound goes"),
     "--output-channels": ("N", "channels to play"),
     "--block": ("N", "samples that the sound card hands on at a time"),
-    "--virtual-mic": ("NAME", "be a microphone of this name for other programs"),
+    "--virtual-mic": ("[NAME]", "be a microphone for other programs, of this name (rt-gate)"),
 }
 CONTROL = {
     "--control-token-file": ("FILE", "what clients of the control socket have to say"),
@@ -97,6 +97,10 @@ def parser() -> argparse.ArgumentParser:
 
 def _add(group: Any, options: Mapping[str, tuple[str, str]]) -> None:
     for option, (metavar, text) in options.items():
+        if metavar.startswith("["):  # its value may be left out
+            name = metavar.strip("[]")
+            group.add_argument(option, metavar=name, help=text, nargs="?", const="rt-gate")
+            continue
         group.add_argument(option, metavar=metavar, help=text)
 
 
@@ -183,12 +187,15 @@ def live(
     runner: Runner | None,
 ) -> int:
     """Gate a device into a device."""
+    from realtime.commands.gate_file import same_file
     from realtime.commands.gate_live import run_live
     from realtime.duplex import BLOCK
 
     for option in ("trace", "plot"):
-        if getattr(args, option):
-            raise UsageError(f"--{option} belongs to a file", "give IN and OUT")
+        if getattr(args, option) and options.control is not None:
+            raise UsageError(f"--{option} and --control", "follow the gate over the socket")
+    if args.trace and args.plot and same_file(args.trace, args.plot):
+        raise UsageError(f"--trace and --plot are both {args.plot}", "name another file")
     if options.control is not None:
         from realtime.commands.gate_control import run_controlled
 
@@ -203,6 +210,8 @@ def live(
         channels=options.channels or None,
         output_channels=options.output_channels or None,
         virtual_mic=options.virtual_mic or None,
+        trace=args.trace,
+        plot=args.plot,
         json=args.json,
     )
 

@@ -9,12 +9,14 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Protocol
 
 from realtime.commands.common import INTERRUPTED, Interrupts, say
+from realtime.commands.gate_file import close_all
 from realtime.duplex import BLOCK
 from realtime.duplex.events import Ended, LiveEvent, Started
 from realtime.duplex.live import LiveGate
 from realtime.duplex.state import LiveState
 from realtime.errors import UsageError
 from realtime.gate.settings import GateSettings
+from realtime.outputs.gate import GateOutput
 from realtime.outputs.jsonl import JsonLines
 from realtime.runners import Runner
 
@@ -35,6 +37,8 @@ def run_live(
     channels: int | None = None,
     output_channels: int | None = None,
     virtual_mic: str | None = None,
+    trace: str | None = None,
+    plot: str | None = None,
     json: bool = False,
 ) -> int:
     """Gate an input device into an output device until Ctrl-C or SIGTERM.
@@ -49,6 +53,8 @@ def run_live(
         channels: input channels; None for as many as there are, up to two.
         output_channels: None for as many as the input has, or what the device needs.
         virtual_mic: make a virtual microphone of this name and play into it; None for none.
+        trace: file for a row of each decision.
+        plot: file for a picture of the run.
         json: JSON lines on stdout, as wherever that is no terminal; otherwise a meter.
 
     Returns:
@@ -72,6 +78,7 @@ def run_live(
 
             mic = stack.enter_context(VirtualMic(virtual_mic))
             played, environment = mic.outputs, mic.environment
+        outputs = stack.enter_context(_outputs(trace, plot))
         gate = LiveGate(
             settings,
             runner,
@@ -82,6 +89,7 @@ def run_live(
             channels=channels,
             output_channels=output_channels,
             environment=environment,
+            outputs=outputs,
         )
         with Interrupts(lambda: gate.stop(wait=False)) as signals:
             gate.start()
@@ -91,6 +99,26 @@ def run_live(
         if gate.fault is not None:
             raise gate.fault
     return INTERRUPTED
+
+
+@contextlib.contextmanager
+def _outputs(trace: str | None, plot: str | None) -> Iterator[list[GateOutput]]:
+    """Files that are made before any sound runs, and are complete unless the run fails."""
+    made: list[GateOutput] = []
+    complete = False
+    try:
+        if plot:
+            from realtime.outputs.gate_plot import GatePlot
+
+            made.append(GatePlot(plot))
+        if trace:
+            from realtime.duplex.live_trace import LiveTrace
+
+            made.append(LiveTrace(trace))
+        yield made
+        complete = True
+    finally:
+        close_all(made, complete)
 
 
 class Shown(Protocol):

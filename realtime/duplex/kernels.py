@@ -168,17 +168,21 @@ def multiply(ints: Any, words: Any, singles: Any, position: int, n: int) -> None
     for i in range(n):
         dry = min(1.0, dry + step) if ints[at.BYPASS] else max(0.0, dry - step)
         trim = max(0.0, trim - step) if ints[at.MUTE] else min(1.0, trim + step)
-        place = at.RING + ((position + i) & (capacity - 1)) * channels
+        at_ring = (position + i) & (capacity - 1)
+        place = at.RING + at_ring * channels
+        most = 0.0
         for c in range(channels):
             gate = c if ints[at.GATES] > 1 else 0
             gain = float(singles[at.GAINS + gate * at.CHUNK + i])
             gain = (gain + (1.0 - gain) * dry) * trim
+            most = max(most, gain)
             if ints[at.LISTEN]:
                 value = singles[at.KEY + i * channels + c] * trim
             else:
                 value = singles[place + c] * gain
             singles[at.SOUND + i * channels + c] = value
             energy += value * value
+        singles[at.GAIN_RING + at_ring] = most
     words[at.DRY], words[at.TRIM], words[at.GAIN] = dry, trim, gain
     words[at.OUT_ENERGY] += energy / channels
 

@@ -146,7 +146,8 @@ PASSING: Final = SOUND + MOST_CHANNELS * CHUNK  # from the gate to the joint
 TABLE: Final = PASSING + MOST_CHANNELS * CHUNK  # the resampler's taps
 JOINT: Final = TABLE + (PHASES + 1) * MOST_TAPS
 RING: Final = JOINT + JOINT_FLOATS
-WORDS: Final = (RING + RING_FLOATS) // 2
+GAIN_RING: Final = RING + RING_FLOATS  # of what went out, by the place of its sound in RING
+WORDS: Final = (GAIN_RING + RING_FLOATS) // 2
 
 # --- kinds of note --------------------------------------------------------------------------
 OPENED: Final = 1  # by thought; about the position of the decision
@@ -198,6 +199,11 @@ class Memory:
         """The newest input, float32 [capacity, channels]."""
         capacity, channels = self.ints[CAPACITY], self.ints[CHANNELS]
         return self.singles[RING : RING + capacity * channels].reshape(capacity, channels)
+
+    @property
+    def gains(self) -> NDArray[np.float32]:
+        """The gain that each sample of the ring went out with, float32 [capacity]."""
+        return self.singles[GAIN_RING : GAIN_RING + self.ints[CAPACITY]]
 
     def close(self) -> None:
         """Give the descriptor back. The map goes with the last array that looks into it."""

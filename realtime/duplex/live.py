@@ -33,6 +33,7 @@ from realtime.duplex.layout import Memory
 from realtime.duplex.notes import Notes
 from realtime.duplex.prepare import KEPT_S, adjust, begin_at, latency_ms, prepare
 from realtime.duplex.process import CACHED_S, Opened, SoundProcess, Wanted
+from realtime.duplex.record import Record, opening_of
 from realtime.duplex.state import LiveState, Meters
 from realtime.duplex.worker import Worker
 from realtime.errors import AudioError, DeviceNotFound, RtError, StreamLost, UsageError
@@ -40,6 +41,7 @@ from realtime.fields import check
 from realtime.gate.settings import GATE, GateSettings
 from realtime.gate.stream import check_fit
 from realtime.outputs import DeviceEvent, Dropped
+from realtime.outputs.gate import GateOutput
 from realtime.runners import Runner
 from realtime.sources.device import (
     EAGER_S,
@@ -83,6 +85,7 @@ class LiveGate:
         bypass: begin with everything let through,
         mute: or nothing.
         kept_s: seconds of input that `history` keeps, if there is room for them.
+        outputs: the trace and the picture; the caller closes them.
         on_event: called with each event, from a thread of the gate's; None keeps them for
             `events`.
 
@@ -114,6 +117,7 @@ class LiveGate:
         bypass: bool = False,
         mute: bool = False,
         kept_s: float = KEPT_S,
+        outputs: Sequence[GateOutput] = (),
         on_event: Callable[[LiveEvent], None] | None = None,
     ) -> None:
         _check("--block", block, *BLOCKS)
@@ -123,7 +127,10 @@ class LiveGate:
         if runner is None and not settings.level:
             raise ValueError("the learned gate needs a model")
         if settings.key:
-            raise UsageError("--key belongs to a file", "the key of live sound is the sound")
+            raise UsageError(
+                f"--key {settings.key}: live sound is its own key",
+                "leave --key out; --key-highpass and --key-lowpass filter it",
+            )
         self.settings = settings
         self._runner = None if settings.level else runner
         self._wanted = (device, output_device)
@@ -133,6 +140,7 @@ class LiveGate:
         self._compiled = compiled
         self._switches = {"bypass": bypass, "mute": mute}
         self._kept_s = kept_s
+        self._told = outputs
         self._events: queue.SimpleQueue[LiveEvent | None] = queue.SimpleQueue()
         self._tell = on_event or self._events.put
         self._lock = threading.Lock()  # of settings; no sound waits for it
@@ -161,6 +169,10 @@ class LiveGate:
         except BaseException:
             self._release()
             raise
+        for output in self._told:
+            model = self._runner.card.name if self._runner is not None else ""
+            name, rate, wide = self._source.name, opened.rate, opened.channels
+            output.open(opening_of(self.settings, name, model, rate, wide))
         self._wait_for_joint()
         self.started = Started(
             t=0.0,
@@ -289,6 +301,9 @@ class LiveGate:
         self._notes = Notes(self._memory, self.settings, self._worker)
         self._meters = Meters(self._memory)
         self.history = History(self._memory, self._worker)
+        self._record = None
+        if self._told:
+            self._record = Record(self._memory, self.settings, self._worker, self._told)
         self._let_run()
         if self._rate is not None and opened.rate != self._rate:
             log.warning(
@@ -382,8 +397,13 @@ class LiveGate:
         finally:
             self._finish()
 
-    def _tell_notes(self) -> None:
-        for event in self._notes.read():
+    def _tell_notes(self, last: bool = False) -> None:
+        written = self._memory.ints[at.WRITTEN]
+        at.fence()
+        events = self._notes.read()
+        if self._record is not None:
+            self._record.look(written, events, last)
+        for event in events:
             if isinstance(event, Overload):
                 log.warning(
                     "decisions are late: the level gate serves"
@@ -440,6 +460,8 @@ class LiveGate:
                 if self._open_again():
                     gone = max(0, round((time.monotonic() - last) * rate))
                     begin_at(self._memory, lost_at + gone)
+                    if self._record is not None:
+                        self._record.miss()
                     self._let_run()
                     break
             except RtError as e:
@@ -472,12 +494,21 @@ class LiveGate:
         if self._worker is not None:
             self._worker.stop()
         self._end_process()
-        self._tell_notes()
+        if self.fault is None:
+            self._end_outputs()
         state = self.state()
         counts = {f: getattr(state, f) for f in Ended.__struct_fields__}
         self._tell(Ended(**counts))
         self._events.put(None)
         self._release()
+
+    def _end_outputs(self) -> None:
+        try:
+            self._tell_notes(last=True)
+            for output in self._told:
+                output.end(self._record.t if self._record is not None else 0.0)
+        except BaseException as e:  # a full disk; the run ends as it would have
+            self.fault = e
 
     def _pause(self, seconds: float) -> None:
         """Wait, or less when stopped."""

@@ -34,7 +34,7 @@ class Path:
         self._ints, self._words, self._singles = ints, memory.floats, memory.singles
         self._array = memory.words
         self._channels, self._outputs = ints[at.CHANNELS], ints[at.OUTPUTS]
-        self._ring = memory.ring
+        self._ring, self._gain_ring = memory.ring, memory.gains[:, None]
         capacity = ints[at.CAPACITY_OUT]
         room = memory.singles[at.JOINT : at.JOINT + capacity * self._outputs]
         self._joint: Audio = room.reshape(capacity, self._outputs)
@@ -152,6 +152,7 @@ class Path:
         if dry.any() or not trim.all() or trim[0] != 1.0:
             gains = (gains + (1.0 - gains.astype(np.float64)) * dry) * trim
         words[at.GAIN] = float(gains[-1, -1])
+        _put(self._gain_ring, position, gains.max(axis=0)[:, None])
         if ints[at.LISTEN]:
             key = self._singles[at.KEY : at.KEY + n * self._channels]
             sound: Any = key.reshape(n, self._channels) * trim[:, None]

@@ -85,6 +85,38 @@ def test_live_sound_is_gated_like_a_file(bench, sounds, gate_model, lookahead_ms
     assert "over 0.50" in gate.of("open")[0]["reason"]
 
 
+@pytest.mark.parametrize("kind", ["learned", "level"])
+def test_trace_and_picture(bench, sounds, gate_model, tmp_path, kind):
+    bench.serve()
+    options = ["--model", str(gate_model), "--lookahead-ms", "10"]
+    if kind == "level":
+        options = ["--level", "--threshold-db", "-30", "--hold-ms", "50"]
+    trace, plot = tmp_path / "trace.csv", tmp_path / "gate.png"
+    gate = bench.gate(*options, "--trace", str(trace), "--plot", str(plot))
+    bench.pass_through(gate, words(sounds))
+    so_far = trace.read_text().splitlines()
+    assert so_far[0] == "time_s,score,open,gain_db,level_db"
+    assert len(so_far) > 300  # it runs on: who reads along has had these
+    assert gate.stop() == 130
+    assert plot.read_bytes().startswith(b"\x89PNG")
+    t, score, is_open, gain, level = np.loadtxt(trace, delimiter=",", skiprows=1).T
+    np.testing.assert_allclose(np.diff(t), 0.01, atol=2e-4)
+    turns = [e for e in gate.events if e["event"] in ("open", "close")]
+    assert [e["event"] for e in turns] == [*("open", "close") * 3]
+    expected = np.zeros(len(t))
+    for opened, closed in zip(turns[::2], turns[1::2], strict=True):
+        # a row and a decision at the same instant are one; levels turn anywhere
+        near = 1e-3 if kind == "learned" else 0
+        expected[(t > opened["t"] - near) & (t < closed["t"] - near)] = 1
+    assert np.mean(is_open != expected) < 0.005
+    well_open = np.convolve(is_open, np.ones(5), "valid") == 5
+    assert gain[4:][well_open].min() > -0.1
+    assert gain[is_open == 0].min() < -50
+    assert level[4:][well_open].mean() > level[is_open == 0].mean() + 30
+    if kind == "learned":
+        assert score[is_open == 1].min() > 0.3
+
+
 def words(sounds):
     """Three bursts of noise in soft noise, float32 [n, 1]."""
     sound = sounds.noise(3.3, level=0.0005)
