@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 from realtime.commands.common import INTERRUPTED, Interrupts, say, version
 from realtime.commands.gate_live import show
-from realtime.control.serving import Serving, read_token
+from realtime.control.serving import VARIABLE, Serving, read_token
 from realtime.control.setup import Setup, require_live
 from realtime.gate.settings import GateOptions, GateSettings
 from realtime.runners import Runner
@@ -36,13 +37,14 @@ def run_controlled(
     require_live(setup)
     # whatever the socket's threads do, the worker has the interpreter within a thousandth
     sys.setswitchinterval(SWITCH_S)
-    serving = Serving(
-        setup, version(), options.control or 0, read_token(options.control_token_file)
-    )
-    with Interrupts(lambda: serving.host.stop(wait=False)) as signals, serving:
+    token = read_token(options.control_token_file)
+    os.environ.pop(VARIABLE, None)  # no child needs it
+    serving = Serving(setup, version(), options.control or 0, token)
+    with Interrupts(lambda: serving.host.stop(wait=False)) as signals:
         signals.running = True
-        say(f"listens at 127.0.0.1:{serving.server.port}; {serving.path} has the token")
-        show(serving.host, json or not sys.stdout.isatty())
+        with serving:
+            say(f"listens at 127.0.0.1:{serving.server.port}; {serving.path} has the token")
+            show(serving.host, json or not sys.stdout.isatty())
     if serving.host.fault is not None:
         raise serving.host.fault
     return 0 if serving.asked_to_stop else INTERRUPTED

@@ -53,9 +53,13 @@ class Serving:
 
     def __enter__(self) -> Self:
         """Listen, and start the gate."""
-        self._write()
-        self.server.start()
-        self.host.start()
+        try:
+            self._write()
+            self.server.start()
+            self.host.start()
+        except BaseException:
+            self._file.remove()
+            raise
         return self
 
     def __exit__(self, *_: object) -> None:
