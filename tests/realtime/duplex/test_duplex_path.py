@@ -56,6 +56,8 @@ def test_by_level_it_is_the_level_gate(rig, form, changes, lookahead_ms):
     out = made.play(sound)
     expected = later(sound, ahead) * gains[:, None]
     np.testing.assert_array_equal(out, later(expected, 128))
+    # by the place of the sound, for the trace
+    np.testing.assert_array_equal(made.memory.gains[: 5872 - ahead], gains[ahead:5872])
     assert len(turns) > 2
     assert [(kind, at_) for kind, at_, _ in made.notes()] == [
         (at.LOUD if is_open else at.SOFT, offset - ahead) for offset, is_open, _ in turns
