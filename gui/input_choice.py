@@ -17,6 +17,9 @@ FILE: Final = "\0file"  # of the row that opens a file; no device is called so
 class InputChoice(QComboBox):
     """Input devices by name, the default one first, and a file last.
 
+    Args:
+        files: whether a file may be chosen, too.
+
     Signals:
         device_chosen: name of a device; empty is the default one.
         file_wanted: the person wants to choose a file.
@@ -25,8 +28,9 @@ class InputChoice(QComboBox):
     device_chosen = pyqtSignal(str)
     file_wanted = pyqtSignal()
 
-    def __init__(self) -> None:
+    def __init__(self, files: bool = True) -> None:
         super().__init__()
+        self._files = files
         self.setAccessibleName(tr("Input"))
         self.setSizeAdjustPolicy(
             QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
@@ -67,8 +71,9 @@ class InputChoice(QComboBox):
             self.addItem(name, name)
         if self._device and self._device not in self._known:
             self.addItem(self._device, self._device)
-        self.insertSeparator(self.count())
-        self.addItem(self._file or tr("A sound file …"), FILE)
+        if self._files:
+            self.insertSeparator(self.count())
+            self.addItem(self._file or tr("A sound file …"), FILE)
         self.setCurrentIndex(self.findData(FILE if self._file else self._device))
 
     def _choose(self, index: int) -> None:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
+from typing import Final
 
 from gui.i18n import tr
 from realtime.errors import CardError, DeviceNotFound, MissingExtra, RtError
-
-SIDES = {"--open": "the wanted sound", "--closed": "everything else"}
 
 
 def sentence(error: RtError, path: str | Path = "") -> str:
@@ -40,9 +40,49 @@ def _hint(error: RtError) -> str:
 
 
 def spoken(line: str) -> str:
-    """A line that rt-gate learn gave up with, in plain words."""
-    text = re.sub(r"^rt-gate: (error: )?", "", " ".join(line.split()))
-    for option, words in SIDES.items():
-        text = re.sub(rf"{option}( [^:]*)?: ", f"{tr(words)}: ", text)
-        text = text.replace(f"as {option}", f"as {tr(words)}").replace(option, tr(words))
+    """What `rt-gate learn` gave up with, in words without options."""
+    text = re.sub(r"^(rt-gate: )?(error: )?", "", " ".join(line.split()))
+    for part, make in KNOWN:
+        if part in text:
+            return make()
+    text = text.replace("--open", tr("the wanted sound"))
+    text = text.replace("--closed", tr("everything else"))
     return text[:1].upper() + text[1:] + ("" if text.endswith(".") else ".")
+
+
+KNOWN: Final[tuple[tuple[str, Callable[[], str]], ...]] = (
+    (
+        "sound alike",
+        lambda: tr(
+            "The two sides sound alike to it: it could only guess. See that neither has the "
+            "other's sound in it, and record a minute of each, close to the microphone."
+        ),
+    ),
+    (
+        "the same recording is given",
+        lambda: tr("A recording is on both sides: leave it out of one of them."),
+    ),
+    (
+        "the gate learned",
+        lambda: tr(
+            "This gate has learned one of these recordings as the other side, and cannot take "
+            "it back: make a new gate from all recordings."
+        ),
+    ),
+    (
+        "s is the least",
+        lambda: tr("There is too little sound: record more of it, closer to the microphone."),
+    ),
+    (
+        "% of the sound is clipped",
+        lambda: tr("Most of it is clipped: turn the input down, and record again."),
+    ),
+    (
+        "silent",
+        lambda: tr("Nothing is to be heard: check the microphone, and record again."),
+    ),
+    (
+        "remembers no examples",
+        lambda: tr("This gate remembers no lesson: make a new gate."),
+    ),
+)

@@ -41,7 +41,7 @@ class TagView(QWidget):
         self._notice = QLabel()
         self._notice.setAccessibleName(tr("What the tag page does"))
         self.bars, self.picture, self.list = Bars(theme), Spectrogram(theme), EventList(theme)
-        self.on = QCheckBox(tr("&Listen on other pages, too"))
+        self.on = QCheckBox(tr("Listen on &other pages, too"))
         self.on.setToolTip(tr("Otherwise it rests while this page is not to be seen."))
         self.save, self.clear = QPushButton(tr("&Save …")), QPushButton(tr("&Clear"))
         self.save.setAccessibleName(tr("Save the events as a table"))

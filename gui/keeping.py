@@ -1,0 +1,50 @@
+"""Keeping a learned gate: it gets its name, inside and outside, and its place."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+
+from gui.i18n import tr
+from gui.plain import sentence
+from realtime.control.listing import Gates
+from realtime.errors import RtError
+from realtime.outputs.replace import Replacement
+
+
+def keep_gate(made: Path, target: Path) -> str:
+    """Copy a learned gate to its place, whole or not at all; takes its time.
+
+    Args:
+        made: the file that was learned.
+        target: its place; the stem is its name.
+
+    Returns:
+        Why it could not be kept, in a sentence; empty if it was.
+    """
+    from realtime.learn.gate_file import read_gate, write_gate
+
+    try:
+        gate = read_gate(made)
+        if gate.memory is None:
+            raise ValueError(f"{made} remembers no lesson")
+        card = msgspec.structs.replace(gate.card, name=target.stem)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        whole = Replacement(target)
+        try:
+            whole.temporary.write_bytes(write_gate(gate, gate.head, card, gate.memory))
+            whole.commit()
+        except BaseException:
+            whole.discard()
+            raise
+    except RtError as e:
+        return sentence(e, target)
+    except OSError as e:
+        return tr("It could not be kept: {why}.", why=e.strerror or e)
+    return ""
+
+
+def learned_gates() -> list[tuple[str, Path]]:
+    """Name and file of the gates that were kept and can be read; takes its time."""
+    return [(g["name"], Path(g["model"])) for g in Gates().learned() if not g.get("fault")]

@@ -1,0 +1,369 @@
+"""`Takes`: a side of a lesson: record, drop or choose recordings, see what they are worth."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from PyQt6.QtCore import Qt, pyqtSignal
+from PyQt6.QtGui import QDragEnterEvent, QDropEvent, QResizeEvent
+from PyQt6.QtWidgets import (
+    QFileDialog,
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QScrollArea,
+    QVBoxLayout,
+    QWidget,
+)
+
+from gui.aside import aside
+from gui.glyphs import glyph
+from gui.i18n import tr
+from gui.recording import PEAKS_PER_S as METER_PER_S
+from gui.recording import Recording
+from gui.take import PEAKS_PER_S, SideName, Take, advice, judge_take, new_take_path
+from gui.take_row import TakeRow
+from gui.theme import GRID, Theme
+from gui.time_bar import TimeBar
+from gui.waveform import Waveform
+from realtime.errors import RtError
+from realtime.learn.demands import LEAST_S
+from realtime.learn.examples import list_files
+from realtime.sources import Source
+
+SOUNDS: Final = "*.wav *.flac *.ogg *.mp3 *.aiff *.aif *.opus *.w64 *.au *.caf"
+LOW: Final = 340  # pixels
+LIVE_S: Final = 10.0  # of the sound that is being recorded are to be seen
+
+
+class Takes(QFrame):
+    """One side.
+
+    Args:
+        side: which one.
+        theme: the colours.
+
+    Signals:
+        changed: there is more, less, or more known about it.
+        play: as of `TakeRow`.
+        complained: something went wrong, in a sentence.
+        recorded: whether it records now.
+    """
+
+    changed = pyqtSignal()
+    play = pyqtSignal(object, float)
+    complained = pyqtSignal(str)
+    recorded = pyqtSignal(bool)
+
+    def __init__(self, side: SideName, theme: Theme) -> None:
+        super().__init__()
+        self.side = side
+        self.device = ""
+        self._theme = theme
+        self._least_s = LEAST_S
+        self._recording: Recording | None = None
+        self._rows: list[TakeRow] = []
+        self._peaks: list[float] = []
+        self._seconds = 0.0
+        self.setProperty("kind", "card")
+        self.setAcceptDrops(True)
+        self._build()
+        theme.changed.connect(self._show_recording)
+        self._show_recording()
+        self._judge_all()
+
+    def _build(self) -> None:
+        wanted = self.side == "open"
+        title = QLabel(tr("The wanted sound") if wanted else tr("Everything else"))
+        title.setProperty("kind", "title")
+        words = QLabel(
+            tr("What shall open the gate, by itself. Loud and soft, near and far.")
+            if wanted
+            else tr("What else this microphone hears: keys, fan, talk, an empty room.")
+        )
+        words.setProperty("kind", "dim")
+        words.setWordWrap(True)
+        self._words = words
+        self.button = QPushButton()
+        self.button.clicked.connect(self.toggle)
+        add = QPushButton(tr("Add &files …") if wanted else tr("A&dd files …"))
+        add.setAccessibleName(
+            tr("Add files of the wanted sound")
+            if wanted
+            else tr("Add files of everything else")
+        )
+        add.clicked.connect(self._ask)
+        buttons = QHBoxLayout()
+        buttons.setSpacing(GRID)
+        buttons.addWidget(self.button, 1)
+        buttons.addWidget(add)
+        self._bar = TimeBar(self._theme, LEAST_S)
+        self._advice = QLabel()
+        self._advice.setWordWrap(True)
+        self._live = Waveform(self._theme, 40)
+        self._live.setFixedHeight(40)
+        self._empty = QLabel(tr("or drop sound files here"))
+        self._empty.setObjectName("drop")
+        self._empty.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        inside = QWidget()
+        inside.setStyleSheet("background: transparent")
+        self._list = QVBoxLayout(inside)
+        self._list.setContentsMargins(0, 0, GRID // 2, 0)
+        self._list.setSpacing(GRID // 2)
+        self._list.addStretch(1)
+        area = QScrollArea()
+        area.setStyleSheet("background: transparent")
+        area.setWidget(inside)
+        area.setWidgetResizable(True)
+        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        area.setMinimumHeight(72)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(2 * GRID, GRID + 4, 2 * GRID, GRID)
+        layout.setSpacing(GRID)
+        for widget in (title, words):
+            layout.addWidget(widget)
+        layout.addLayout(buttons)
+        layout.addWidget(self._live)
+        layout.addWidget(self._bar)
+        layout.addWidget(self._advice)
+        layout.addWidget(self._empty, 1)
+        layout.addWidget(area, 1)
+        self._area = area
+
+    # --- what there is ----------------------------------------------------------------------
+
+    @property
+    def takes(self) -> list[Take]:
+        """All recordings, judged or not."""
+        return [row.take for row in self._rows]
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """Files of those that can be used."""
+        return tuple(t.path for t in self.takes if not t.fault)
+
+    @property
+    def judging(self) -> bool:
+        """Whether some are still being read."""
+        return any(not t.fault and not len(t.peaks) for t in self.takes)
+
+    @property
+    def seconds(self) -> float:
+        """Seconds of usable sound."""
+        return sum(t.usable_s for t in self.takes if not t.fault)
+
+    @property
+    def blocked(self) -> str:
+        """Why there can be no lesson yet; empty if there can."""
+        text, must = advice(self.takes, self.side, self._least_s)
+        return text if must else ""
+
+    def demand(self, least_s: float) -> None:
+        """Say how many seconds it must have."""
+        self._least_s = least_s
+        self._judge_all()
+
+    def add(self, paths: Iterable[Path], origin: str = "file") -> None:
+        """Take files and what is in folders; each is judged in a thread."""
+        for path in paths:
+            try:
+                files = list_files(self.side, [str(path)])
+            except RtError as e:
+                self.complained.emit(str(e).removeprefix(f"--{self.side} "))
+                continue
+            for file in files:
+                if file not in [t.path for t in self.takes]:
+                    self._add_row(Take(file, origin=origin))
+        self._judge_all()
+
+    def keep_only(self, files: Sequence[Path], origin: str) -> None:
+        """Of recordings of one origin, keep those in a list, and add what is missing."""
+        for row in list(self._rows):
+            if row.take.origin == origin and row.take.path not in files:
+                self._drop(row)
+        self.add([p for p in files if p not in [t.path for t in self.takes]], origin)
+
+    def clear(self) -> None:
+        """Forget all; files stay."""
+        for row in list(self._rows):
+            self._drop(row)
+        self._judge_all()
+
+    def show_playing(self, path: Path | None, at: float | None) -> None:
+        """Show which recording plays, and where."""
+        for row in self._rows:
+            row.show_playing(at if row.take.path == path else None)
+
+    def _add_row(self, take: Take) -> None:
+        row = TakeRow(take, self._theme)
+        row.play.connect(self.play)
+        row.left_out.connect(self._leave_out)
+        self._rows.insert(0, row)
+        self._list.insertWidget(0, row)
+
+        def judged(found: Take) -> None:
+            if row in self._rows:
+                row.show_take(found)
+                self._judge_all()
+
+        aside(row, lambda: judge_take(take.path, take.origin), judged)
+
+    def _leave_out(self, take: Take) -> None:
+        for row in list(self._rows):
+            if row.take.path == take.path:
+                self._drop(row)
+        self.left_out(take)
+        self._judge_all()
+
+    def left_out(self, take: Take) -> None:
+        """For who keeps recordings elsewhere, too; the page puts its own in place of this."""
+
+    def _drop(self, row: TakeRow) -> None:
+        self._rows.remove(row)
+        self._list.removeWidget(row)
+        row.hide()
+        row.deleteLater()
+
+    def _judge_all(self) -> None:
+        text, must = advice(self.takes, self.side, self._least_s)
+        if self.judging:
+            text, must = tr("Recordings are being read …"), False
+        self._bar.show_seconds(self.seconds, self._least_s)
+        self._advice.setText(text)
+        self._advice.setVisible(bool(text))
+        kind = "warn" if must and self._rows else "dim"
+        if self._advice.property("kind") != kind:
+            self._advice.setProperty("kind", kind)
+            style = self._advice.style()
+            if style is not None:
+                style.polish(self._advice)
+        self._empty.setVisible(not self._rows)
+        self._make_room()
+        self._area.setVisible(bool(self._rows))
+        self._show_recording()
+        self.changed.emit()
+
+    def resizeEvent(self, event: QResizeEvent | None) -> None:
+        """On a small screen the list has the room of what everybody has read by then."""
+        super().resizeEvent(event)
+        self._make_room()
+
+    def _make_room(self) -> None:
+        self._words.setVisible(not self._rows or self.height() >= LOW)
+
+    # --- recording --------------------------------------------------------------------------
+
+    @property
+    def records(self) -> bool:
+        """Whether it records now."""
+        return self._recording is not None
+
+    def toggle(self) -> None:
+        """Record, or stop."""
+        if self._recording is None:
+            self.record()
+        else:
+            self._recording.stop()
+
+    def record(self, source: Source | None = None) -> None:
+        """Begin to record; `source` in place of the input device."""
+        try:
+            path = new_take_path(self.side)
+        except OSError as e:
+            self.complained.emit(tr("It cannot be written: {why}.", why=e.strerror))
+            return
+        recording = self._recording = Recording(path, self.device, source)
+        recording.failed.connect(self._failed)
+        recording.done.connect(lambda _: self._done(recording))
+        self._peaks, self._seconds = [], 0.0
+        recording.start()
+        self.recorded.emit(True)
+        self._show_recording()
+
+    def frame(self) -> None:
+        """Draw what is being recorded."""
+        recording = self._recording
+        if recording is None or not recording.peaks:
+            return
+        while recording.peaks:
+            self._peaks.append(recording.peaks.popleft())
+            self._seconds += 1 / METER_PER_S
+        shown = np.array(self._peaks[-round(LIVE_S * METER_PER_S) :], np.float32)
+        padded = np.zeros(round(LIVE_S * METER_PER_S), np.float32)
+        padded[len(padded) - len(shown) :] = shown
+        wide = np.repeat(padded, PEAKS_PER_S // METER_PER_S)
+        self._live.show_sound(np.stack([-wide, wide], axis=1), peak=1.0)
+        self._show_time()
+
+    def finish(self) -> None:
+        """End a recording now."""
+        if self._recording is not None:
+            self._recording.finish()
+            self._recording = None
+
+    def _done(self, recording: Recording) -> None:
+        self._recording = None
+        self.recorded.emit(False)
+        self._show_recording()
+        self.add([recording.path], "recorded")
+
+    def _failed(self, why: str) -> None:
+        self._recording = None
+        self.recorded.emit(False)
+        self._show_recording()
+        self.complained.emit(why)
+
+    def _show_recording(self) -> None:
+        on = self.records
+        self._live.setVisible(on)
+        first = not on and bool(self.blocked)  # what is to be done first stands out
+        self.button.setProperty("kind", "primary" if first else "")
+        style = self.button.style()
+        if style is not None:
+            style.polish(self.button)
+        color = self._theme.color("on_accent" if first else "mute")
+        self.button.setIcon(glyph("stop" if on else "record", color))
+        line = self._theme.colors.line
+        self._empty.setStyleSheet(
+            f"border: 2px dashed {line}; border-radius: 8px; color: {self._theme.colors.dim}"
+        )
+        self._show_time()
+
+    def _show_time(self) -> None:
+        wanted = self.side == "open"
+        if self.records:
+            text = tr(
+                "Stop  {m}:{s:02d}", m=int(self._seconds // 60), s=int(self._seconds % 60)
+            )
+            name = tr("Stop recording")
+        else:
+            text = tr("&Record") if wanted else tr("R&ecord")
+            name = tr("Record the wanted sound") if wanted else tr("Record everything else")
+        if self.button.text() != text:
+            self.button.setText(text)
+            self.button.setAccessibleName(name)
+
+    # --- files ------------------------------------------------------------------------------
+
+    def _ask(self) -> None:
+        paths, _ = QFileDialog.getOpenFileNames(
+            self, tr("Sound files"), "", f"{tr('Sounds')} ({SOUNDS});;{tr('All files')} (*)"
+        )
+        self.add(map(Path, paths))
+
+    def dragEnterEvent(self, event: QDragEnterEvent | None) -> None:
+        """Files and folders may be dropped."""
+        data = event.mimeData() if event is not None else None
+        if event is not None and data is not None and data.hasUrls():
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: QDropEvent | None) -> None:
+        """Take them."""
+        data = event.mimeData() if event is not None else None
+        urls = data.urls() if data is not None else []
+        self.add(Path(u.toLocalFile()) for u in urls if u.isLocalFile())
