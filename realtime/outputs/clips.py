@@ -77,6 +77,7 @@ class Clips:
         self._running: dict[str, _Open] = {}  # detections by label
         self._ending: list[_Open] = []
         self._near: dict[str, _Open] = {}
+        self._on: set[str] = set()  # labels between start and stop, clip or no clip
         self._rested: dict[str, float] = {}
         keep_s = self._settings.before_s + self._window_s + self._settings.longest_s + 1.0
         self._keep = round(keep_s * opening.rate)
@@ -102,10 +103,12 @@ class Clips:
         s = self._settings
         if isinstance(event, Start):
             self._near.pop(event.label, None)
+            self._on.add(event.label)
             began = event.t - self._window_s - s.before_s
             clip = _Open(event.label, "detection", began, event.score, float("inf"))
             self._running[event.label] = clip
         elif isinstance(event, Stop):
+            self._on.discard(event.label)
             self._rested[event.label] = event.t + RESTED_S
             running = self._running.pop(event.label, None)
             if running is not None:
@@ -137,7 +140,7 @@ class Clips:
         close = np.flatnonzero(reading.scores >= opening.thresholds - self._settings.near)
         labels = {opening.labels[i]: float(reading.scores[i]) for i in close}
         for label, score in labels.items():
-            if label in opening.background or label in self._running:
+            if label in opening.background or label in self._on:
                 continue
             near = self._near.get(label)
             if near is not None:

@@ -5,6 +5,7 @@ Used by the clips' thread with `--no-voice`. What it cannot hear out it takes fo
 
 from __future__ import annotations
 
+import itertools
 import logging
 
 import numpy as np
@@ -15,7 +16,8 @@ from realtime.library import find_model
 from realtime.runners import open_runner
 
 GATE = "voice"
-ENOUGH_S = 0.1  # of openings, in all; a click opens it for less
+SURE = 0.9  # score, of the widest look-ahead that the gate has
+ENOUGH_S = 0.05  # in a row; tests/bench/bench_person.py says what this lets through
 SETTLE_S = 0.5  # of faint noise before the clip: digital silence misleads the network
 NOISE = 1e-4
 
@@ -34,7 +36,6 @@ class Person:
 
     def __init__(self, model: str = GATE) -> None:
         self._runner = open_runner(find_model(model, ""))
-        self._threshold = self._runner.card.threshold(self._runner.card.labels[0])
         self._noise = np.random.default_rng(0)
 
     def __call__(self, audio: NDArray[np.float32], rate: int) -> bool:
@@ -49,8 +50,9 @@ class Person:
             quiet = self._noise.normal(0.0, NOISE, round(SETTLE_S * rate)).astype(np.float32)
             scorer.process(quiet)
             hop_s = self._runner.card.hop_s
-            heard = [float(scores[0]) for _, _, scores in scorer.process(audio)]
+            heard = [float(scores[-1]) >= SURE for _, _, scores in scorer.process(audio)]
         except Exception:  # privacy goes before the clip
             log.exception("the voice gate failed: the clip is not kept")
             return True
-        return hop_s * sum(score >= self._threshold for score in heard) >= ENOUGH_S
+        runs = (len(list(run)) for sure, run in itertools.groupby(heard) if sure)
+        return hop_s * max(runs, default=0) >= ENOUGH_S
