@@ -5,6 +5,7 @@
 #   make test    all that needs no special hardware, in .venv-test (torch, about 5 GB)
 #   make live    the live gate through a sound server (minutes; leave the machine alone)
 #   make arm     the edge runtime on an emulated 64-bit Arm (needs debootstrap, qemu-user-static)
+#   make endure  ten minutes of live sound through the gate, every core at work, sample by sample
 #   make lint    ruff, mypy, import-linter
 #   make bench   the figures the documents quote
 #   make wheel   dist/*.whl
@@ -48,6 +49,9 @@ live: $(FULL)/.installed
 arm: $(FULL)/.installed
 	@tests/arm/make_root.sh build/arm
 	RT_ARM=build/arm $(FULL)/bin/python -m pytest -m pi tests/arm $(ARGS)
+
+endure: $(FULL)/.installed
+	OMP_NUM_THREADS=1 $(FULL)/bin/python tests/bench/bench_live_gate.py --minutes 10 $(ARGS)
 
 lint: $(FULL)/.installed
 	$(FULL)/bin/ruff check .

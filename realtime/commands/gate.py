@@ -40,7 +40,7 @@ LEVEL = {
     "--close-db": ("DB", "level under which it closes (6 under the threshold)"),
 }
 KEY = {
-    "--key": ("FILE|DEVICE", "another sound decides"),
+    "--key": ("FILE", "another sound decides; not live"),
     "--key-highpass": ("HZ", "decide without what is under it"),
     "--key-lowpass": ("HZ", "decide without what is over it"),
     "--key-slope": ("12|24", "dB per octave of both (12)"),

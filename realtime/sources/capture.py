@@ -12,8 +12,7 @@ project, so it is small and starts fast. Why a process and not a stream in ours:
 Two threads. PortAudio's calls `Stream.hear`: it copies the sound into a queue and counts, no
 more. The main thread moves the queue to the pipe, and may block there as long as the parent is
 busy; what does not fit into the queue meanwhile is dropped and counted. The process ends when
-its parent closes a pipe, or is gone. (`realtime.ring` would do for the queue, at the price of
-numpy: half as much memory again, and three times as long to start.)
+its parent closes a pipe, or is gone.
 
 Protocol. To the parent: messages of HEADER and a payload. First one JSON "J": the devices, or
 an error. Then one line of JSON from the parent on stdin (index, rate, channels, blocksize), or
