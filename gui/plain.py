@@ -45,9 +45,13 @@ def spoken(line: str) -> str:
     for part, make in KNOWN:
         if part in text:
             return make()
+    text = re.sub(r": [^:]*(--[a-z]|rt-)[^:]*$", "", text)  # a hint of the command line
+    text = re.sub(r"/\S*/([^\s/:]+)", r"\1", text)  # a file's name is enough
     text = text.replace("--open", tr("the wanted sound"))
     text = text.replace("--closed", tr("everything else"))
-    return text[:1].upper() + text[1:] + ("" if text.endswith(".") else ".")
+    if "." not in text.split(" ")[0]:  # else it begins with a file's name
+        text = text[:1].upper() + text[1:]
+    return text + ("" if text.endswith(".") else ".")
 
 
 KNOWN: Final[tuple[tuple[str, Callable[[], str]], ...]] = (
