@@ -30,10 +30,10 @@ from typing import Any
 
 from realtime.duplex import kernels
 from realtime.duplex import layout as at
+from realtime.duplex.priority import SOUND, hurry_all
 
 HEARTBEAT_S = 0.25
 PATIENCE_S = 1.0  # for the clean-up at the end
-PRIORITY = 10  # of the round-robin scheduler; audio servers have 70 to 90
 PERIODS = 3  # blocks that a driver may buffer
 ONE = (1).to_bytes(8, "little")
 
@@ -88,7 +88,6 @@ def serve(tell: Callable[..., None], ask_line: Callable[[], str], memory: at.Mem
     tell(**opened, compiled=bool(compiled))
     if not ask_line():
         return
-    _hurry()
     gc.collect()
     gc.freeze()
     gc.disable()
@@ -98,6 +97,7 @@ def serve(tell: Callable[..., None], ask_line: Callable[[], str], memory: at.Mem
     except Exception as e:
         tell(error=str(e), kind="open", device="")
         return
+    hurry_all(SOUND)  # now that the drivers' threads are there
     memory.ints[at.ACTIVE] = 1
     tell(started=True)
     began = time.process_time() - memory.floats[at.BUSY]
@@ -304,16 +304,6 @@ def _options(device: Any, rate: int, channels: Any, latency: float) -> dict[str,
         "blocksize": 0,
         "dither_off": True,  # an open gate gives the bits that came
     }
-
-
-def _hurry() -> None:
-    """Ask for a place before other programs; where that is not allowed, do without."""
-    with contextlib.suppress(OSError, AttributeError):
-        policy = os.SCHED_RR | os.SCHED_RESET_ON_FORK
-        os.sched_setscheduler(0, policy, os.sched_param(PRIORITY))
-        return
-    with contextlib.suppress(OSError):
-        os.nice(-10)
 
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ from realtime.duplex import compiled as sound_path
 from realtime.duplex import layout as at
 from realtime.duplex import thinking
 from realtime.duplex.layout import Memory
+from realtime.duplex.priority import THOUGHT, hurry
 from realtime.duplex.thinking import SKIP_S
 from realtime.duplex.thought import Thought, thought_of
 from realtime.gate.grid import due
@@ -144,6 +145,7 @@ class Worker(threading.Thread):
         """Decide whenever there is something to decide."""
         try:
             if self._loop is not None:
+                hurry(THOUGHT)  # Python would keep others waiting
                 self._loop()
                 return
             counts = self._counts

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from realtime.duplex.events import Overload
+from realtime.duplex.priority import SOUND, THOUGHT
 from realtime.gate.settings import GateSettings
 from realtime.runners import open_runner
 
@@ -104,6 +105,26 @@ def test_the_sound_process_ends_with_its_parent(bench, gate_model):
     while os.path.exists(f"/proc/{children[0]}"):  # noqa: PTH110  it need not be a file
         assert time.monotonic() < until
         time.sleep(0.05)
+
+
+def test_who_comes_first(bench, gate_model):
+    """The callback's thread, whoever has made it, and the compiled worker's."""
+    pytest.importorskip("numba")
+    try:
+        os.sched_setscheduler(0, os.SCHED_RR | os.SCHED_RESET_ON_FORK, os.sched_param(1))
+        os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
+    except PermissionError:
+        pytest.skip("this user may not ask for a place before other programs")
+    bench.serve()
+    gate = bench.live(GateSettings(), open_runner(gate_model, None, None, 1))
+
+    def priorities(pid):
+        threads = [int(t) for t in os.listdir(f"/proc/{pid}/task")]  # noqa: PTH208
+        return [os.sched_getparam(t).sched_priority for t in threads]
+
+    assert set(priorities(gate.live.pid)) == {SOUND}
+    assert priorities(os.getpid()).count(THOUGHT) == 1
+    gate.live.stop()
 
 
 def test_a_worker_that_fails(bench, sounds, gate_model):
