@@ -18,9 +18,11 @@ import sys
 from collections.abc import Mapping
 
 from realtime.errors import UsageError
+from realtime.fields import variable_name
 from realtime.outputs import Event, Opening, Reading, Start
 from realtime.outputs.delivery import Delivery, Undelivered
 from realtime.outputs.message import message_of
+from realtime.service_fields import SECRET
 
 ANY = "any"  # in place of a label
 NAMES = ("label", "score", "t", "time", "source", "model")
@@ -121,7 +123,7 @@ class Commands:
                 words,
                 stdin=subprocess.DEVNULL,
                 stdout=sys.__stderr__ or subprocess.DEVNULL,
-                env={**os.environ, **variables},
+                env=_harmless(os.environ) | variables,
                 start_new_session=True,
             )
         except (OSError, ValueError) as e:  # ValueError: a NUL in a label
@@ -138,6 +140,12 @@ class Commands:
             self._running = None
         if status:
             raise Undelivered(f"{words[0]}: exit status {status}", again=False)
+
+
+def _harmless(environ: Mapping[str, str]) -> dict[str, str]:
+    """The environment without our passwords: a program has no need of them."""
+    secret = {variable_name(key) for key in SECRET}
+    return {name: value for name, value in environ.items() if name not in secret}
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
