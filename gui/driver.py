@@ -126,10 +126,9 @@ class GateDriver(QObject):
         self.request("set", done, otherwise, settings=settings)
 
     def restarting(self, settings: Iterable[str]) -> bool:
-        """Whether sound has to start anew for some settings, or their defaults be looked up."""
+        """Whether sound has to start anew for some settings."""
         steered = self.hello.get("steered", ())
-        null = isinstance(settings, dict) and None in settings.values()
-        return null or any(name not in steered for name in settings)
+        return any(name not in steered for name in settings)
 
     def refresh(self) -> None:
         """Ask what runs, and with which settings."""

@@ -104,11 +104,12 @@ class GatePage(Page):
         """Change settings, now and for this pair of devices."""
         driver = self.context.driver
         restarts = driver.restarting(settings)
-        if not restarts:
+        if not restarts and None not in settings.values():
             self.pairs.keep(self._devices(), settings)
             driver.set(**settings)
             return
-        self.context.say(tr("Starting sound anew …"))
+        if restarts:
+            self.context.say(tr("Starting sound anew …"))
 
         def done(_: dict[str, Any]) -> None:
             self.context.say("")

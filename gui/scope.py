@@ -142,9 +142,8 @@ class Scope(QAbstractSlider):
         return strip.level_y(value) if strip.by_level else strip.score_y(value)
 
     def _value_at(self, y: float) -> float:
-        low, high = self._y_of(self.quantity.low), self._y_of(self.quantity.high)
-        part = (y - low) / (high - low) if high != low else 0.0
-        found = self.quantity.low + part * (self.quantity.high - self.quantity.low)
+        strip = self._strip
+        found = strip.level_at(y) if strip.by_level else strip.score_at(y)
         return min(max(found, self.quantity.low), self.quantity.high)
 
     def current(self) -> float:

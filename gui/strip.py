@@ -87,6 +87,16 @@ class Strip:
         part = (TOP_DB - db) / (TOP_DB - BOTTOM_DB)
         return lane.top() + min(max(part, 0.0), 1.0) * lane.height()
 
+    def level_at(self, y: float) -> float:
+        """The level at a height."""
+        return TOP_DB - (y - self.level_lane.top()) / self.level_lane.height() * (
+            TOP_DB - BOTTOM_DB
+        )
+
+    def score_at(self, y: float) -> float:
+        """The score at a height."""
+        return (self.score_lane.bottom() - 1 - y) / (self.score_lane.height() - 2)
+
     def score_y(self, score: float) -> float:
         """Where a score is."""
         lane = self.score_lane

@@ -8,6 +8,8 @@ import pytest
 
 pytest.importorskip("PyQt6.QtWidgets", reason="the extra gui is not installed")
 
+from PyQt6.QtTest import QTest
+
 from gui import i18n
 from gui.corrections import Corrections
 from gui.driver import GateDriver
@@ -41,3 +43,79 @@ def context(store, qapp):
     object.__setattr__(found, "said", said)
     object.__setattr__(found, "opened", opened)
     return found
+
+
+@pytest.fixture
+def no_sound(tmp_path, monkeypatch):
+    """No sound device and no sound server of this machine is seen."""
+    for name, value in silence(tmp_path).items():
+        monkeypatch.setenv(name, value)
+
+
+def silence(room):
+    """Environment without any sound."""
+    (room / "asound.conf").write_text("")
+    return {
+        "ALSA_CONFIG_PATH": str(room / "asound.conf"),
+        "PULSE_RUNTIME_PATH": str(room / "pulse"),
+        "JACK_DEFAULT_SERVER": "none",
+        "JACK_NO_START_SERVER": "1",
+    }
+
+
+def end(panel):
+    """As `quit`, but the application goes on."""
+    for page in panel.window.pages.values():
+        page.finish()
+    panel.window.save()
+    panel.window.hide()
+    panel.tray.hide()
+    panel.minder.stop()
+
+
+@pytest.fixture
+def panels(no_sound, tmp_path, qtbot):
+    """Makes whole panels, each with a real gate of its own; ends them."""
+    from gui.app import Panel
+
+    made = []
+
+    def make(name="panel.json", **wanted):
+        made.append(Panel(tmp_path / name, **wanted))
+        return made[-1]
+
+    yield make
+    for panel in made:
+        end(panel)
+
+
+@pytest.fixture(scope="module")
+def one_panel(tmp_path_factory, qapp):
+    """A panel whose gate answers and waits for a device; one for all tests of a file."""
+    from gui.app import Panel
+
+    with pytest.MonkeyPatch.context() as patch:
+        room = tmp_path_factory.mktemp("panel")
+        (room / "run").mkdir(mode=0o700)
+        for name in ("CONFIG", "DATA", "CACHE"):
+            patch.setenv(f"XDG_{name}_HOME", str(room / name.lower()))
+        patch.setenv("XDG_RUNTIME_DIR", str(room / "run"))
+        for name, value in silence(room).items():
+            patch.setenv(name, value)
+        found = Panel(room / "panel.json")
+        for _ in range(600):
+            QTest.qWait(100)
+            if found.status.lamp == "waiting":
+                break
+        found.room = room
+        yield found
+        end(found)
+
+
+@pytest.fixture
+def panel(one_panel):
+    """It, as a person would find it."""
+    one_panel.window.hide()
+    one_panel.window.open_page("gate")
+    assert one_panel.status.lamp == "waiting"
+    return one_panel

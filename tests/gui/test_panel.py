@@ -1,0 +1,158 @@
+"""A whole panel with a real gate, that finds no sound device."""
+
+import os
+import signal
+
+from PyQt6.QtCore import Qt
+from PyQt6.QtTest import QTest
+from PyQt6.QtWidgets import QMessageBox
+
+from gui.pairs import Pairs
+from gui.store import Store
+
+
+def test_it_starts_a_gate_and_says_that_there_is_no_device(panel):
+    assert panel.status.lamp == "waiting"
+    assert "device" in panel.window.bar.words.text()
+    assert "by itself" in panel.window.bar.words.text()
+    assert panel.minder.child.pid
+
+
+def test_knobs_set_the_gate_and_are_kept_for_this_pair_of_devices(panel, qtbot):
+    gate = panel.window.pages["gate"]
+    QTest.keyClick(gate.threshold, Qt.Key.Key_PageUp)
+    QTest.keyClick(gate.range, Qt.Key.Key_PageUp)
+    threshold, range_db = gate.threshold.current(), gate.range.current()
+    qtbot.waitUntil(lambda: panel.driver.settings["threshold"] == threshold, timeout=10_000)
+    qtbot.waitUntil(lambda: panel.driver.settings["range_db"] == range_db, timeout=10_000)
+    assert gate.scope.current() == threshold
+    panel.store.flush()
+    kept = Pairs(Store(panel.store.path))
+    assert kept.settings(kept.devices()) == {"threshold": threshold, "range_db": range_db}
+
+
+def test_bypass_and_mute_are_unmistakable_and_a_key_away(panel, qtbot):
+    window = panel.window
+    window.show()
+    qtbot.waitExposed(window)
+    assert window.banner.isHidden()
+    QTest.keyClick(window, Qt.Key.Key_B)
+    qtbot.waitUntil(lambda: panel.status.bypass, timeout=10_000)
+    assert window.banner.isVisible()
+    assert window.bar.bypass.isChecked()
+    assert window.bar.bypass.text() == "&Bypass: on"
+    QTest.mouseClick(window.banner.off, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: not panel.status.bypass, timeout=10_000)
+    assert window.banner.isHidden()
+    QTest.keyClick(window, Qt.Key.Key_M)
+    qtbot.waitUntil(lambda: panel.status.mute, timeout=10_000)
+    assert "nothing goes out" in window.banner.words.text()
+    panel.obey("mute")
+    qtbot.waitUntil(lambda: not panel.status.mute, timeout=10_000)
+
+
+def test_the_tray_shows_the_state_and_switches(panel, qtbot):
+    assert "Waiting" in panel.tray.hint()
+    panel.tray.actions["bypass"].trigger()
+    qtbot.waitUntil(lambda: panel.tray.actions["bypass"].isChecked(), timeout=10_000)
+    assert panel.driver.settings
+
+
+def test_a_model_that_does_not_load_is_said_and_all_is_as_before(panel, tmp_path, qtbot):
+    bad = tmp_path / "bad.gate"
+    bad.write_bytes(b"no model at all")
+    gate = panel.window.pages["gate"]
+    gate.chooser.chosen.emit({"level": False, "model": str(bad)})
+    words = panel.window.bar.words
+    qtbot.waitUntil(lambda: "did not work" in words.text(), timeout=20_000)
+    assert panel.driver.settings["model"] == "voice"
+    assert gate.chooser.model.currentText() == "Voice"
+    assert all("model" not in kept for kept in panel.store.get("pairs", {}).values())
+
+
+def test_it_starts_as_it_was_left_but_for_a_model_that_is_gone(panels, tmp_path, qtbot):
+    store = Store(tmp_path / "panel.json")
+    gone = str(tmp_path / "gone.gate")
+    store.put("pairs", {" > ": {"model": gone, "range_db": -20.0}})
+    store.put("page", "settings")
+    store.put("page gate", {"more": True})
+    store.put("language", "de")
+    store.flush()
+    panel = panels()
+    said = []
+    panel.status.changed.connect(lambda: said.append(panel.status.sentence()))
+    qtbot.waitUntil(lambda: panel.status.lamp == "waiting", timeout=60_000)
+    assert any("gone.gate" in words for words in said)
+    assert panel.driver.settings["model"] == "voice"
+    assert panel.window._page.name == "settings"
+    assert panel.window.pages["gate"].more.toggle.isChecked()
+    assert panel.window._side.buttons["settings"].text() == "Einstellungen"
+
+
+def test_the_level_gate_has_its_own_threshold(panel, qtbot):
+    gate = panel.window.pages["gate"]
+    gate.chooser.chosen.emit({"level": True})
+    qtbot.waitUntil(lambda: panel.driver.settings["level"], timeout=20_000)
+    assert gate.threshold.quantity.name == "threshold_db"
+    assert gate.threshold.current() == -40.0
+    gate.threshold.setFocus()
+    QTest.keyClick(gate.threshold, Qt.Key.Key_Up)
+    qtbot.waitUntil(lambda: panel.driver.settings["threshold_db"] == -39.0, timeout=10_000)
+    assert panel.driver.settings["close_db"] == -45.0
+    gate.chooser.chosen.emit({"level": False, "model": "voice"})
+    qtbot.waitUntil(lambda: gate.threshold.quantity.name == "threshold", timeout=20_000)
+
+
+def test_two_panels_at_one_gate_and_a_gate_that_dies(panel, panels, qtbot):
+    """The other finds the gate by its file, as from the far end of a tunnel."""
+    (run_file,) = (panel.room / "run" / "rt-tag").glob("gate-*.json")
+    remote = panels("remote.json", target=str(run_file))
+    qtbot.waitUntil(lambda: remote.status.lamp == "waiting", timeout=20_000)
+    assert remote.minder.child.pid == 0
+    remote.driver.set(threshold=0.66)
+    knob = panel.window.pages["gate"].threshold
+    qtbot.waitUntil(lambda: knob.current() == 0.66, timeout=10_000)
+    pid = panel.minder.child.pid
+    os.kill(pid, signal.SIGKILL)
+    qtbot.waitUntil(lambda: {panel.status.lamp, remote.status.lamp} == {"none"}, timeout=10_000)
+    assert "again" in panel.status.sentence()
+    assert "again" in remote.status.sentence()
+    assert not panel.window.bar.bypass.isEnabled()
+    qtbot.waitUntil(lambda: panel.status.lamp == "waiting", timeout=60_000)
+    assert panel.minder.child.pid not in (0, pid)
+
+
+def test_a_hidden_panel_asks_for_nothing(panel, qtbot):
+    window = panel.window
+    window.show()
+    qtbot.waitExposed(window)
+    seen = []
+    panel.driver.meters.connect(seen.append)
+    qtbot.waitUntil(lambda: len(seen) > 3, timeout=10_000)
+    window.hide()
+    qtbot.wait(300)
+    seen.clear()
+    qtbot.wait(700)
+    assert seen == []
+    assert not window._clock.isActive()
+
+
+def test_it_asks_before_it_ends_what_would_be_lost(panel, monkeypatch, qtbot):
+    window = panel.window
+    page = window.pages["settings"]
+    monkeypatch.setattr(page, "busy", lambda: "A lesson is being learned.")
+    finished, asked = [], []
+    monkeypatch.setattr(page, "finish", lambda: finished.append(1))
+
+    def answer(box):
+        asked.append(box.informativeText())
+        monkeypatch.setattr(box, "clickedButton", lambda: box.buttons()[len(asked) - 1])
+        return 0
+
+    monkeypatch.setattr(QMessageBox, "exec", answer)
+    roles = [QMessageBox.ButtonRole.DestructiveRole, QMessageBox.ButtonRole.RejectRole]
+    results = [window.may_end(), window.may_end()]
+    assert asked == ["A lesson is being learned."] * 2
+    assert sorted(results) == [False, True]
+    assert finished == [1]
+    assert len(roles) == 2
