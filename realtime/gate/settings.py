@@ -207,7 +207,9 @@ def settle(
         for name in ("attack_ms", "hold_ms", "release_ms")
     }
     close_db = options.close_db
-    found["close_db"] = options.threshold_db - CLOSE_UNDER_DB if close_db is None else close_db
+    if close_db is None:
+        close_db = max(LOWEST_DB, options.threshold_db - CLOSE_UNDER_DB)
+    found["close_db"] = close_db
     said_by_card: dict[str, float] = {}
     if card is not None:
         require_gate(card)
