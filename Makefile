@@ -3,7 +3,7 @@
 #   make demo    a fresh machine names and gates the bundled sound: a table here, pictures in build/
 #   make setup   the same environment (.venv: the edge runtime, no torch), and no more
 #   make test    all that needs no special hardware, in .venv-test (torch, about 5 GB)
-#   make live    the live gate through a sound server (minutes; leave the machine alone)
+#   make live    the live gate and the panel through a sound server (minutes; leave the machine alone)
 #   make arm     the edge runtime on an emulated 64-bit Arm (needs debootstrap, qemu-user-static)
 #   make endure  ten minutes of live sound through the gate, every core at work, sample by sample
 #   make lint    ruff, mypy, import-linter
@@ -40,11 +40,12 @@ demo: $(EDGE)/.installed
 	@echo "Your own sound: $(EDGE)/bin/rt-tag FILE or $(EDGE)/bin/rt-gate IN OUT; without files, live"
 
 test: $(FULL)/.installed
-	OMP_NUM_THREADS=1 $(FULL)/bin/python -m pytest -n 2 --dist loadgroup -m "$(MARKS)" --ignore tests/live/gate $(ARGS)
+	OMP_NUM_THREADS=1 $(FULL)/bin/python -m pytest -n 2 --dist loadgroup -m "$(MARKS)" --ignore tests/live/gate --ignore tests/live/panel $(ARGS)
 
 # the gate between real streams, sample by sample: one test at a time, alone on the machine
 live: $(FULL)/.installed
 	OMP_NUM_THREADS=1 $(FULL)/bin/python -m pytest -m live tests/live/gate $(ARGS)
+	OMP_NUM_THREADS=1 $(FULL)/bin/python -m pytest -m live tests/live/panel $(ARGS)
 
 arm: $(FULL)/.installed
 	@tests/arm/make_root.sh build/arm
