@@ -4,6 +4,8 @@ import configparser
 import os
 import subprocess
 import sys
+import time
+from pathlib import Path
 
 import pytest
 
@@ -105,3 +107,22 @@ def test_it_starts_with_the_desktop(monkeypatch, tmp_path):
     autostart.switch(False)
     autostart.switch(False)
     assert not autostart.is_on()
+
+
+def test_a_panel_that_is_killed_leaves_no_gate_behind(no_sound, tmp_path):
+    room = tmp_path / "run" / "rt-tag"
+    panel = subprocess.Popen(
+        [sys.executable, "-c", RUN, "--config", str(tmp_path / "p.json")],
+        env=os.environ | {"QT_QPA_PLATFORM": "offscreen"},
+        stderr=subprocess.PIPE,
+    )
+    until = time.monotonic() + 60
+    while not (found := list(room.glob("gate-*.json"))):
+        assert time.monotonic() < until, panel.communicate()
+        time.sleep(0.1)
+    gate = int(found[0].stem.removeprefix("gate-"))
+    panel.kill()
+    panel.communicate()
+    while found[0].exists() or Path(f"/proc/{gate}").exists():
+        assert time.monotonic() < until, "the gate goes on"
+        time.sleep(0.1)
