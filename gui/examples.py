@@ -100,7 +100,7 @@ class Examples(QWidget):
         self._bar = QProgressBar()
         self._bar.setRange(0, STEPS)
         self._bar.setTextVisible(False)
-        self._bar.setFixedHeight(8)
+        self._bar.setStyleSheet("min-height: 8px; max-height: 8px; border-radius: 4px")
         self._stage = QLabel()
         self._stage.setProperty("kind", "dim")
         learning = QWidget()

@@ -15,7 +15,7 @@ from PyQt6.QtWidgets import QAbstractSlider, QSizePolicy
 from gui.i18n import tr
 from gui.theme import GRID, Theme
 
-ROW: Final = 30  # pixels, and
+ROW: Final = 27  # pixels, and
 MOST_ROW: Final = 42
 NAME: Final = 52  # of the label's name
 NUMBER: Final = 40

@@ -13,7 +13,6 @@ from PyQt6.QtGui import QKeySequence, QShortcut
 from PyQt6.QtWidgets import (
     QButtonGroup,
     QGridLayout,
-    QHBoxLayout,
     QLabel,
     QPushButton,
     QVBoxLayout,
@@ -47,7 +46,9 @@ class Lane(msgspec.Struct, frozen=True):
 
 
 class Lanes(QWidget):
-    """Lanes under each other; keys 1, 2, ... choose which is heard, space plays.
+    """Lanes under each other; keys 1, 2, ... choose which is heard.
+
+    `play_button` has its place elsewhere.
 
     Args:
         theme: the colours.
@@ -75,18 +76,15 @@ class Lanes(QWidget):
         )
         legend.setProperty("kind", "caption")
         legend.setWordWrap(True)
-        foot = QHBoxLayout()
-        foot.setSpacing(GRID)
-        foot.addWidget(self.play_button)
-        foot.addWidget(legend, 1)
         self._grid = QGridLayout()
-        self._grid.setSpacing(GRID)
+        self._grid.setHorizontalSpacing(GRID)
+        self._grid.setVerticalSpacing(GRID // 2)
         self._grid.setColumnStretch(1, 1)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(GRID)
+        layout.setSpacing(GRID // 2)
         layout.addLayout(self._grid, 1)
-        layout.addLayout(foot)
+        layout.addWidget(legend)
         player.at.connect(self._move)
         player.ended.connect(self._ended)
         theme.changed.connect(self._dress)

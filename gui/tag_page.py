@@ -22,6 +22,7 @@ from realtime.outputs import DeviceEvent, Dropped, Pace
 from realtime.outputs.bands import Bands
 
 SOUNDS: Final = "*.wav *.flac *.ogg *.mp3 *.aiff *.aif *.opus *.w64 *.au"
+MARGINS: Final = (16, 10, 16, 10)
 MOST_PASSED_S: Final = 0.25  # in a frame: longer, and the window was away
 
 
@@ -45,7 +46,7 @@ class TagPage(Page):
         self.view = TagView(context.theme)
         self.view.models.show_model(self._wish.model)
         layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setContentsMargins(*MARGINS)
         layout.addWidget(self.view)
         self.setAcceptDrops(True)
         self._wire()

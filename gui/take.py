@@ -121,7 +121,7 @@ def advice(takes: Sequence[Take], side: SideName, least_s: float = LEAST_S) -> t
     if clipped > CLIPPED_SAID:
         return tr("Some of it is clipped: a lower input level would teach it better."), False
     if usable and seconds < GOOD_S / 3:
-        return tr("It can learn from this. A minute of it is better."), False
+        return tr("It can learn from this; a minute is better."), False
     return "", False
 
 
@@ -151,6 +151,31 @@ def new_take_path(side: SideName) -> Path:
             number += 1
         else:
             return path
+
+
+def cut_take(path: Path, target: Path, begin: float, end: float) -> str:
+    """Write a part of a recording as one of its own; takes its time.
+
+    Args:
+        path: the recording.
+        target: a file for the part.
+        begin: its first second.
+        end: its last one.
+
+    Returns:
+        Why that was not possible, in a sentence; then there is no file.
+    """
+    import soundfile
+
+    try:
+        with soundfile.SoundFile(path) as file:
+            file.seek(min(round(begin * file.samplerate), file.frames))
+            audio = file.read(round((end - begin) * file.samplerate), always_2d=True)
+            soundfile.write(target, audio, file.samplerate, subtype="PCM_24")
+    except (soundfile.SoundFileError, OSError) as e:
+        target.unlink(missing_ok=True)
+        return tr("{name} cannot be cut: {why}.", name=path.name, why=e)
+    return ""
 
 
 def _usable(clip: Clip) -> tuple[tuple[float, float], ...]:

@@ -3,7 +3,16 @@
 from __future__ import annotations
 
 from PyQt6.QtCore import QSize, Qt, pyqtSignal
-from PyQt6.QtWidgets import QFrame, QGridLayout, QLabel, QSizePolicy, QToolButton, QVBoxLayout
+from PyQt6.QtWidgets import (
+    QFrame,
+    QGridLayout,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QSizePolicy,
+    QToolButton,
+    QVBoxLayout,
+)
 
 from gui.glyphs import glyph
 from gui.i18n import tr
@@ -24,10 +33,12 @@ class TakeRow(QFrame):
     Signals:
         play: play it from a second on, or stop it.
         left_out: it shall not teach.
+        cut: only a part of it shall: seconds, from and to.
     """
 
     play = pyqtSignal(object, float)
     left_out = pyqtSignal(object)
+    cut = pyqtSignal(object, float, float)
 
     def __init__(self, take: Take, theme: Theme) -> None:
         super().__init__()
@@ -51,12 +62,22 @@ class TakeRow(QFrame):
         self._words.setProperty("kind", "caption")
         self._words.setTextFormat(Qt.TextFormat.PlainText)
         self._words.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
-        self._wave = Waveform(theme, 34)
+        self._only = QPushButton()
+        self._only.setProperty("kind", "quiet")
+        self._only.setStyleSheet("padding: 0 6px; min-height: 0; font-size: 12px")
+        self._only.hide()
+        self._only.clicked.connect(lambda: self.cut.emit(self.take, *self._part))
+        self._part = (0.0, 0.0)
+        self._wave = Waveform(theme, 34, parts=True)
+        self._wave.selected.connect(self._select)
         self._wave.setFixedHeight(34)
         self._wave.sought.connect(lambda at: self.play.emit(self.take, at))
         column = QVBoxLayout()
         column.setSpacing(2)
-        column.addWidget(self._words)
+        line = QHBoxLayout()
+        line.addWidget(self._words, 1)
+        line.addWidget(self._only)
+        column.addLayout(line)
         column.addWidget(self._wave)
         grid = QGridLayout(self)
         grid.setContentsMargins(0, 0, 0, GRID // 2)
@@ -78,6 +99,7 @@ class TakeRow(QFrame):
         self._words.setText(text)
         self.setToolTip(str(take.path))
         self.setAccessibleName(text)
+        self._wave.setAccessibleName(text)
         self._words.setProperty("kind", "warn" if take.fault else "caption")
         self._words.setWordWrap(bool(take.fault))
         self._dress()
@@ -88,6 +110,12 @@ class TakeRow(QFrame):
         if (at is not None) != self._playing:
             self._playing = at is not None
             self._dress()
+
+    def _select(self, begin: float, end: float) -> None:
+        """Offer to use a part only."""
+        self._part = (begin, end)
+        self._only.setVisible(end > begin)
+        self._only.setText(tr("Use only {a:.1f} to {b:.1f} s", a=begin, b=end))
 
     def _judgement(self) -> str:
         take = self.take

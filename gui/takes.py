@@ -25,7 +25,15 @@ from gui.glyphs import glyph
 from gui.i18n import tr
 from gui.recording import PEAKS_PER_S as METER_PER_S
 from gui.recording import Recording
-from gui.take import PEAKS_PER_S, SideName, Take, advice, judge_take, new_take_path
+from gui.take import (
+    PEAKS_PER_S,
+    SideName,
+    Take,
+    advice,
+    cut_take,
+    judge_take,
+    new_take_path,
+)
 from gui.take_row import TakeRow
 from gui.theme import GRID, Theme
 from gui.time_bar import TimeBar
@@ -203,6 +211,7 @@ class Takes(QFrame):
         row = TakeRow(take, self._theme)
         row.play.connect(self.play)
         row.left_out.connect(self._leave_out)
+        row.cut.connect(self._cut)
         self._rows.insert(0, row)
         self._list.insertWidget(0, row)
 
@@ -222,6 +231,23 @@ class Takes(QFrame):
 
     def left_out(self, take: Take) -> None:
         """For who keeps recordings elsewhere, too; the page puts its own in place of this."""
+
+    def _cut(self, take: Take, begin: float, end: float) -> None:
+        """Put a part of a recording in its place; the recording stays as it is."""
+        try:
+            path = new_take_path(self.side)
+        except OSError as e:
+            self.complained.emit(tr("It cannot be written: {why}.", why=e.strerror))
+            return
+
+        def done(why: str) -> None:
+            if why:
+                self.complained.emit(why)
+                return
+            self._leave_out(take)
+            self.add([path], "recorded")
+
+        aside(self, lambda: cut_take(take.path, path, begin, end), done)
 
     def _drop(self, row: TakeRow) -> None:
         self._rows.remove(row)

@@ -18,6 +18,7 @@ from gui.player import Player
 from gui.take import SideName, Take, on_both
 from realtime.learn.demands import LEAST_MORE_S, LEAST_S
 
+MARGINS: Final = (16, 10, 16, 10)
 SIDES: Final[tuple[SideName, ...]] = ("open", "closed")
 MISTAKES: Final[dict[SideName, str]] = {"open": "missed", "closed": "opened"}
 
@@ -38,7 +39,7 @@ class TeachPage(Page):
         self._stack.addWidget(self.examples)
         self._stack.addWidget(self.compare)
         layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setContentsMargins(*MARGINS)
         layout.addWidget(self._stack)
         self._wire()
         self._take_corrections()

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PyQt6.QtCore import QPointF, QRectF, QSize, Qt, pyqtSignal
 from PyQt6.QtGui import (
+    QKeyEvent,
     QMouseEvent,
     QPainter,
     QPainterPath,
@@ -19,11 +20,14 @@ from PyQt6.QtGui import (
 )
 from PyQt6.QtWidgets import QSizePolicy, QWidget
 
+from gui.i18n import tr
 from gui.take import PEAKS_PER_S
 from gui.theme import Theme
 
 RADIUS: Final = 6
 FULL: Final = 0.999
+STEP_S: Final = 0.1  # of the cursor
+LEAST_PART_S: Final = 0.05
 LEAST_PEAK: Final = 0.02  # a soft recording is drawn as large as a loud one, noise is not
 
 
@@ -34,14 +38,26 @@ class Waveform(QWidget):
         theme: the colours.
         height: pixels.
 
+        parts: whether a part of it can be selected, with the pointer or with Shift and arrows.
+
     Signals:
         sought: the person pointed at a place: seconds.
+        selected: a part was selected: seconds, from and to; twice the same is none.
     """
 
     sought = pyqtSignal(float)
+    selected = pyqtSignal(float, float)
 
-    def __init__(self, theme: Theme, height: int = 40) -> None:
+    def __init__(self, theme: Theme, height: int = 40, parts: bool = False) -> None:
         super().__init__()
+        self._parts = parts
+        self._from = self._to = 0.0  # what is selected; the second is the cursor
+        self._pressed = False
+        if parts:
+            self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+            self.setAccessibleDescription(
+                tr("Arrows move the cursor, with Shift they select a part; space plays.")
+            )
         self._theme = theme
         self._peaks = np.zeros((0, 2), np.float32)
         self._marked: tuple[tuple[float, float], ...] = ()
@@ -105,10 +121,55 @@ class Waveform(QWidget):
         self._anew()
 
     def mousePressEvent(self, event: QMouseEvent | None) -> None:
-        """Point at a place."""
-        if event is not None and event.button() == Qt.MouseButton.LeftButton and self.seconds:
-            share = min(max(0.0, event.position().x() / max(1, self.width())), 1.0)
-            self.sought.emit(share * self.seconds)
+        """Point at a place, or begin to select."""
+        if event is None or event.button() != Qt.MouseButton.LeftButton or not self.seconds:
+            return
+        if self._parts:
+            self._pressed = True
+            self._select(self._seconds_at(event), self._seconds_at(event))
+        else:
+            self.sought.emit(self._seconds_at(event))
+
+    def mouseMoveEvent(self, event: QMouseEvent | None) -> None:
+        """Select."""
+        if event is not None and self._pressed:
+            self._select(self._from, self._seconds_at(event))
+
+    def mouseReleaseEvent(self, event: QMouseEvent | None) -> None:
+        """What was no selection is a place."""
+        if event is not None and self._pressed:
+            self._pressed = False
+            if abs(self._to - self._from) < LEAST_PART_S:
+                self._select(self._to, self._to)
+                self.sought.emit(self._to)
+
+    def keyPressEvent(self, event: QKeyEvent | None) -> None:
+        """Move the cursor, select, play."""
+        key = event.key() if event is not None and self._parts else None
+        if event is None or key is None:
+            return
+        steps = {Qt.Key.Key_Left: -STEP_S, Qt.Key.Key_Right: STEP_S}
+        ends = {Qt.Key.Key_Home: 0.0, Qt.Key.Key_End: self.seconds}
+        if key in steps or key in ends:
+            to = self._to + steps[key] if key in steps else ends[key]  # type: ignore[index]
+            to = min(max(0.0, to), self.seconds)
+            extend = event.modifiers() & Qt.KeyboardModifier.ShiftModifier
+            self._select(self._from if extend else to, to)
+        elif key in (Qt.Key.Key_Space, Qt.Key.Key_Return):
+            self.sought.emit(min(self._from, self._to))
+        elif key == Qt.Key.Key_Escape and self._from != self._to:
+            self._select(self._to, self._to)
+        else:
+            super().keyPressEvent(event)
+
+    def _seconds_at(self, event: QMouseEvent) -> float:
+        share = min(max(0.0, event.position().x() / max(1, self.width())), 1.0)
+        return share * self.seconds
+
+    def _select(self, begin: float, end: float) -> None:
+        self._from, self._to = begin, end
+        self.selected.emit(min(begin, end), max(begin, end))
+        self.update()
 
     def paintEvent(self, event: QPaintEvent | None) -> None:
         """Copy the pixmap, draw the playhead."""
@@ -116,9 +177,24 @@ class Waveform(QWidget):
         if self._drawn is None:
             self._drawn = self._draw()
         painter.drawPixmap(0, 0, self._drawn)
+        if self._parts:
+            self._draw_selection(painter)
         if self._at is not None:
             x = round(self._x(self._at))
             painter.fillRect(x - 1, 0, 2, self.height(), self._theme.color("text"))
+
+    def _draw_selection(self, painter: QPainter) -> None:
+        color = self._theme.color
+        begin, end = sorted((self._x(self._from), self._x(self._to)))
+        if end > begin:
+            painter.fillRect(QRectF(begin, 0, end - begin, self.height()), color("score", 0.22))
+        if self.hasFocus():
+            x = self._x(self._to)
+            painter.fillRect(QRectF(x - 1, 0, 2, self.height()), color("accent"))
+            painter.setPen(color("accent"))
+            painter.setBrush(Qt.BrushStyle.NoBrush)
+            box = QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5)
+            painter.drawRoundedRect(box, RADIUS, RADIUS)
 
     def _draw(self) -> QPixmap:
         ratio = self.devicePixelRatioF()

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-from PyQt6.QtCore import Qt
+from PyQt6.QtCore import QPoint, Qt
 
 from gui.paced import PacedFile
 from gui.recording import Recording
@@ -90,7 +90,7 @@ def test_what_a_side_needs(wav):
     assert "clipped" in advice([loud], "open")[0]
     assert advice([loud], "open")[1]
     assert advice([much], "open") == (
-        "It can learn from this. A minute of it is better.",
+        "It can learn from this; a minute is better.",
         False,
     )
     assert advice([], "open", 0.0) == ("", False)
@@ -163,3 +163,43 @@ def test_leaving_out(qtbot, takes, wav):
     qtbot.mouseClick(row._remove, Qt.MouseButton.LeftButton)
     assert takes.takes == []
     assert path.exists()
+
+
+def test_a_part_of_a_recording_takes_its_place(qtbot, takes, wav):
+    path = wav("a.wav", bursts(8))
+    takes.add([path])
+    judged(qtbot, takes)
+    row = takes._rows[0]
+    row._wave.setFocus()
+    for _ in range(14):
+        qtbot.keyClick(row._wave, Qt.Key.Key_Right)
+    assert not row._only.isVisible()
+    for _ in range(20):
+        qtbot.keyClick(row._wave, Qt.Key.Key_Right, Qt.KeyboardModifier.ShiftModifier)
+    assert row._only.text() == "Use only 1.4 to 3.4 s"
+    qtbot.mouseClick(row._only, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: [t.path for t in takes.takes] != [path], timeout=5000)
+    judged(qtbot, takes)
+    (take,) = takes.takes
+    assert take.seconds == pytest.approx(2.0, abs=0.01)
+    assert [a for a, _ in take.usable] == pytest.approx([0.1, 1.1], abs=0.03)
+    was, now = soundfile.read(path)[0], soundfile.read(take.path)[0]
+    np.testing.assert_allclose(now, was[22_400:54_400], atol=1e-6)
+
+
+def test_a_drag_selects_and_a_click_plays(qtbot, takes, wav):
+    takes.add([wav("a.wav", bursts(8))])
+    judged(qtbot, takes)
+    wave = takes._rows[0]._wave
+    played = []
+    takes.play.connect(lambda take, at: played.append(at))
+    y = wave.height() // 2
+    left = Qt.MouseButton.LeftButton
+    qtbot.mousePress(wave, left, pos=QPoint(wave.width() // 4, y))
+    qtbot.mouseMove(wave, QPoint(wave.width() // 2, y))
+    qtbot.mouseRelease(wave, left, pos=QPoint(wave.width() // 2, y))
+    assert takes._rows[0]._part == pytest.approx((2.0, 4.0), abs=0.05)
+    assert played == []
+    qtbot.mouseClick(wave, left, pos=QPoint(wave.width() // 2, y))
+    assert played == pytest.approx([4.0], abs=0.05)
+    assert not takes._rows[0]._only.isVisible()
