@@ -20,9 +20,9 @@ from PyQt6.QtWidgets import (
 
 from gui.i18n import tr
 from gui.lanes import Lane, Lanes
-from gui.lesson import Outcome
 from gui.player import Player
 from gui.theme import GRID, Theme
+from gui.trial import Outcome
 from gui.verdict import columns, figures, verdict
 from realtime.control.listing import SUFFIX, data_folder
 

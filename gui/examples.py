@@ -150,7 +150,7 @@ class Examples(QWidget):
         """Record from a device; empty is the default one."""
         self.inputs.show_device(name)
         for takes in self.sides.values():
-            takes.device = name
+            takes.choose_device(name)
 
     def show_gates(self, gates: Sequence[tuple[str, Path]]) -> None:
         """Offer the gates that may go on to learn: names and files."""

@@ -15,76 +15,25 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
-import msgspec
-import numpy as np
-from numpy.typing import NDArray
 from PyQt6.QtCore import QObject, QProcess, QTimer, pyqtSignal
 
 from gui.child import LAUNCH
 from gui.i18n import tr
 from gui.plain import spoken
+from gui.trial import (
+    Outcome,
+    Task,
+    Trial,
+    level_options,
+    level_settings,
+    read_wav,
+    spans_of,
+)
 from realtime.control.lesson import progress_of
 from realtime.gate.settings import DEFAULT_GATE
 
 END_MS: Final = 600  # to end in good order, before it is killed
 LAST: Final = 0.95  # of the progress, when the gates are tried
-OPTIONS: Final = {
-    "threshold_db": "--threshold-db",
-    "close_db": "--close-db",
-    "hold_ms": "--hold-ms",
-    "key_highpass": "--key-highpass",
-    "key_lowpass": "--key-lowpass",
-}
-
-
-class Task(msgspec.Struct, frozen=True):
-    """What shall be learned.
-
-    Attributes:
-        opens: files of the wanted sound.
-        closeds: files of everything else.
-        base: a learned gate that goes on; None makes a new one.
-    """
-
-    opens: tuple[Path, ...]
-    closeds: tuple[Path, ...]
-    base: Path | None = None
-
-
-class Trial(msgspec.Struct, frozen=True):
-    """A gate on what was held back.
-
-    Attributes:
-        gate: "learned", "level", or "before": the gate that went on to learn.
-        audio: what it lets through, float32 [samples].
-        spans: seconds in which it was open.
-    """
-
-    gate: str
-    audio: NDArray[np.float32]
-    spans: tuple[tuple[float, float], ...]
-
-
-class Outcome(msgspec.Struct, frozen=True):
-    """What came of a lesson.
-
-    Attributes:
-        task: what was asked for.
-        gate: the new gate's file, in a folder that goes away.
-        report: of `rt-gate learn --json`.
-        audio: what was held back, float32 [samples].
-        rate: Hz.
-        wanted: seconds in which an ideal gate is open.
-        trials: gates on it.
-    """
-
-    task: Task
-    gate: Path
-    report: dict[str, Any]
-    audio: NDArray[np.float32]
-    rate: int
-    wanted: tuple[tuple[float, float], ...]
-    trials: tuple[Trial, ...]
 
 
 class Lesson(QObject):
@@ -227,7 +176,7 @@ class Lesson(QObject):
             trials.insert(0, ("before", ["--model", str(self._task.base)]))
         settings = level_settings(self._report)
         if settings:
-            options = [s for k, v in settings.items() for s in (OPTIONS[k], f"{v:g}")]
+            options = level_options(settings)
             trials.append(("level", ["--level", *options]))
         self._trials = trials
         self._try_next()
@@ -244,12 +193,12 @@ class Lesson(QObject):
 
     def _tried(self) -> None:
         name, _ = self._trials.pop(0)
-        audio, rate = _read_wav(self._path(f"{name}.wav"))
-        self._found.append(Trial(name, audio, _spans(self._events, len(audio) / rate)))
+        audio, rate = read_wav(self._path(f"{name}.wav"))
+        self._found.append(Trial(name, audio, spans_of(self._events, len(audio) / rate)))
         self._try_next()
 
     def _compare(self) -> None:
-        audio, rate = _read_wav(self._path("held.wav"))
+        audio, rate = read_wav(self._path("held.wav"))
         wanted = tuple((a, b) for a, b in self._report["audition"]["open"])
         gate = Path(self._path("new.gate"))
         outcome = Outcome(
@@ -257,38 +206,3 @@ class Lesson(QObject):
         )
         self.progress.emit(1.0, tr("Done"))
         self.done.emit(outcome)
-
-
-def level_settings(report: dict[str, Any]) -> dict[str, float]:
-    """The level gate that the report compares with, tuned for any levels; empty if none."""
-    for row in report.get("held_back", []):
-        if row["levels"] == "any" and not row["lookahead_ms"]:
-            found = row["level_settings"]
-            return {k: float(v) for k, v in found.items() if k in OPTIONS and _in_force(k, v)}
-    return {}
-
-
-def _in_force(key: str, value: float) -> bool:
-    return bool(value) or not key.startswith("key_")
-
-
-def _spans(events: Sequence[dict[str, Any]], end_s: float) -> tuple[tuple[float, float], ...]:
-    """Openings of a gate from its events."""
-    spans: list[tuple[float, float]] = []
-    since: float | None = None
-    for event in events:
-        if event["event"] == "open":
-            since = event["t"]
-        elif event["event"] == "close" and since is not None:
-            spans.append((since, event["t"]))
-            since = None
-    if since is not None:
-        spans.append((since, end_s))
-    return tuple(spans)
-
-
-def _read_wav(path: str) -> tuple[NDArray[np.float32], int]:
-    import soundfile
-
-    audio, rate = soundfile.read(path, dtype="float32", always_2d=True)
-    return np.ascontiguousarray(audio[:, 0]), rate

@@ -65,6 +65,7 @@ class TakeRow(QFrame):
         self._only = QPushButton()
         self._only.setProperty("kind", "quiet")
         self._only.setStyleSheet("padding: 0 6px; min-height: 0; font-size: 12px")
+        self._only.setAccessibleName(tr("Use only the selected part"))
         self._only.hide()
         self._only.clicked.connect(lambda: self.cut.emit(self.take, *self._part))
         self._part = (0.0, 0.0)

@@ -6,13 +6,11 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Final
 
-import numpy as np
 from PyQt6.QtCore import Qt, pyqtSignal
 from PyQt6.QtGui import QDragEnterEvent, QDropEvent, QResizeEvent
 from PyQt6.QtWidgets import (
     QFileDialog,
     QFrame,
-    QHBoxLayout,
     QLabel,
     QPushButton,
     QScrollArea,
@@ -21,12 +19,9 @@ from PyQt6.QtWidgets import (
 )
 
 from gui.aside import aside
-from gui.glyphs import glyph
 from gui.i18n import tr
-from gui.recording import PEAKS_PER_S as METER_PER_S
-from gui.recording import Recording
+from gui.record_button import RecordButton
 from gui.take import (
-    PEAKS_PER_S,
     SideName,
     Take,
     advice,
@@ -37,15 +32,12 @@ from gui.take import (
 from gui.take_row import TakeRow
 from gui.theme import GRID, Theme
 from gui.time_bar import TimeBar
-from gui.waveform import Waveform
 from realtime.errors import RtError
 from realtime.learn.demands import LEAST_S
 from realtime.learn.examples import list_files
-from realtime.sources import Source
 
 SOUNDS: Final = "*.wav *.flac *.ogg *.mp3 *.aiff *.aif *.opus *.w64 *.au *.caf"
 LOW: Final = 340  # pixels
-LIVE_S: Final = 10.0  # of the sound that is being recorded are to be seen
 
 
 class Takes(QFrame):
@@ -59,29 +51,23 @@ class Takes(QFrame):
         changed: there is more, less, or more known about it.
         play: as of `TakeRow`.
         complained: something went wrong, in a sentence.
-        recorded: whether it records now.
     """
 
     changed = pyqtSignal()
     play = pyqtSignal(object, float)
     complained = pyqtSignal(str)
-    recorded = pyqtSignal(bool)
 
     def __init__(self, side: SideName, theme: Theme) -> None:
         super().__init__()
         self.side = side
-        self.device = ""
         self._theme = theme
         self._least_s = LEAST_S
-        self._recording: Recording | None = None
         self._rows: list[TakeRow] = []
-        self._peaks: list[float] = []
-        self._seconds = 0.0
         self.setProperty("kind", "card")
         self.setAcceptDrops(True)
         self._build()
-        theme.changed.connect(self._show_recording)
-        self._show_recording()
+        theme.changed.connect(self._dress)
+        self._dress()
         self._judge_all()
 
     def _build(self) -> None:
@@ -96,8 +82,6 @@ class Takes(QFrame):
         words.setProperty("kind", "dim")
         words.setWordWrap(True)
         self._words = words
-        self.button = QPushButton()
-        self.button.clicked.connect(self.toggle)
         add = QPushButton(tr("Add &files …") if wanted else tr("A&dd files …"))
         add.setAccessibleName(
             tr("Add files of the wanted sound")
@@ -105,15 +89,12 @@ class Takes(QFrame):
             else tr("Add files of everything else")
         )
         add.clicked.connect(self._ask)
-        buttons = QHBoxLayout()
-        buttons.setSpacing(GRID)
-        buttons.addWidget(self.button, 1)
-        buttons.addWidget(add)
+        self.recorder = RecordButton(self.side, self._theme, add)
+        self.recorder.done.connect(self._recorded)
+        self.recorder.complained.connect(self.complained)
         self._bar = TimeBar(self._theme, LEAST_S)
         self._advice = QLabel()
         self._advice.setWordWrap(True)
-        self._live = Waveform(self._theme, 40)
-        self._live.setFixedHeight(40)
         self._empty = QLabel(tr("or drop sound files here"))
         self._empty.setObjectName("drop")
         self._empty.setAlignment(Qt.AlignmentFlag.AlignCenter)
@@ -135,13 +116,18 @@ class Takes(QFrame):
         layout.setSpacing(GRID)
         for widget in (title, words):
             layout.addWidget(widget)
-        layout.addLayout(buttons)
-        layout.addWidget(self._live)
+        layout.addWidget(self.recorder)
         layout.addWidget(self._bar)
         layout.addWidget(self._advice)
         layout.addWidget(self._empty, 1)
         layout.addWidget(area, 1)
         self._area = area
+
+    def _dress(self) -> None:
+        colors = self._theme.colors
+        self._empty.setStyleSheet(
+            f"border: 2px dashed {colors.line}; border-radius: 8px; color: {colors.dim}"
+        )
 
     # --- what there is ----------------------------------------------------------------------
 
@@ -271,7 +257,7 @@ class Takes(QFrame):
         self._empty.setVisible(not self._rows)
         self._make_room()
         self._area.setVisible(bool(self._rows))
-        self._show_recording()
+        self.recorder.stand_out(bool(self.blocked))
         self.changed.emit()
 
     def resizeEvent(self, event: QResizeEvent | None) -> None:
@@ -287,92 +273,20 @@ class Takes(QFrame):
     @property
     def records(self) -> bool:
         """Whether it records now."""
-        return self._recording is not None
+        return self.recorder.records
 
-    def toggle(self) -> None:
-        """Record, or stop."""
-        if self._recording is None:
-            self.record()
-        else:
-            self._recording.stop()
+    def choose_device(self, name: str) -> None:
+        """Record from a device; empty is the default one."""
+        self.recorder.device = name
 
-    def record(self, source: Source | None = None) -> None:
-        """Begin to record; `source` in place of the input device."""
-        try:
-            path = new_take_path(self.side)
-        except OSError as e:
-            self.complained.emit(tr("It cannot be written: {why}.", why=e.strerror))
-            return
-        recording = self._recording = Recording(path, self.device, source)
-        recording.failed.connect(self._failed)
-        recording.done.connect(lambda _: self._done(recording))
-        self._peaks, self._seconds = [], 0.0
-        recording.start()
-        self.recorded.emit(True)
-        self._show_recording()
-
-    def frame(self) -> None:
-        """Draw what is being recorded."""
-        recording = self._recording
-        if recording is None or not recording.peaks:
-            return
-        while recording.peaks:
-            self._peaks.append(recording.peaks.popleft())
-            self._seconds += 1 / METER_PER_S
-        shown = np.array(self._peaks[-round(LIVE_S * METER_PER_S) :], np.float32)
-        padded = np.zeros(round(LIVE_S * METER_PER_S), np.float32)
-        padded[len(padded) - len(shown) :] = shown
-        wide = np.repeat(padded, PEAKS_PER_S // METER_PER_S)
-        self._live.show_sound(np.stack([-wide, wide], axis=1), peak=1.0)
-        self._show_time()
-
-    def finish(self) -> None:
-        """End a recording now."""
-        if self._recording is not None:
-            self._recording.finish()
-            self._recording = None
-
-    def _done(self, recording: Recording) -> None:
-        self._recording = None
-        self.recorded.emit(False)
-        self._show_recording()
-        self.add([recording.path], "recorded")
-
-    def _failed(self, why: str) -> None:
-        self._recording = None
-        self.recorded.emit(False)
-        self._show_recording()
-        self.complained.emit(why)
-
-    def _show_recording(self) -> None:
-        on = self.records
-        self._live.setVisible(on)
-        first = not on and bool(self.blocked)  # what is to be done first stands out
-        self.button.setProperty("kind", "primary" if first else "")
-        style = self.button.style()
-        if style is not None:
-            style.polish(self.button)
-        color = self._theme.color("on_accent" if first else "mute")
-        self.button.setIcon(glyph("stop" if on else "record", color))
-        line = self._theme.colors.line
-        self._empty.setStyleSheet(
-            f"border: 2px dashed {line}; border-radius: 8px; color: {self._theme.colors.dim}"
-        )
-        self._show_time()
-
-    def _show_time(self) -> None:
-        wanted = self.side == "open"
+    def stop_recording(self) -> None:
+        """Stop, if it records; what was recorded is kept."""
         if self.records:
-            text = tr(
-                "Stop  {m}:{s:02d}", m=int(self._seconds // 60), s=int(self._seconds % 60)
-            )
-            name = tr("Stop recording")
-        else:
-            text = tr("&Record") if wanted else tr("R&ecord")
-            name = tr("Record the wanted sound") if wanted else tr("Record everything else")
-        if self.button.text() != text:
-            self.button.setText(text)
-            self.button.setAccessibleName(name)
+            self.recorder.toggle()
+
+    def _recorded(self, path: Path | None) -> None:
+        if path is not None:
+            self.add([path], "recorded")
 
     # --- files ------------------------------------------------------------------------------
 

@@ -12,10 +12,11 @@ from gui.compare import Compare, gate_path
 from gui.examples import Examples
 from gui.i18n import tr
 from gui.keeping import keep_gate, learned_gates
-from gui.lesson import Lesson, Outcome, Task
+from gui.lesson import Lesson
 from gui.page import Context, Page
 from gui.player import Player
 from gui.take import SideName, Take, on_both
+from gui.trial import Outcome, Task
 from realtime.learn.demands import LEAST_MORE_S, LEAST_S
 
 MARGINS: Final = (16, 10, 16, 10)
@@ -54,7 +55,7 @@ class TeachPage(Page):
             takes = examples.sides[side]
             takes.play.connect(self._play)
             takes.complained.connect(self._complain)
-            takes.recorded.connect(lambda on: self.player.stop() if on else None)
+            takes.recorder.began.connect(self.player.stop)
             takes.left_out = self._left_out  # type: ignore[method-assign]
         examples.learn.connect(self.learn)
         examples.stop.connect(lesson.stop)
@@ -229,13 +230,12 @@ class TeachPage(Page):
             return
         self.player.stop()
         for takes in self.examples.sides.values():
-            if takes.records:
-                takes.toggle()
+            takes.stop_recording()
 
     def frame(self) -> None:
         """Draw what is being recorded."""
         for takes in self.examples.sides.values():
-            takes.frame()
+            takes.recorder.frame()
 
     def save(self) -> dict[str, Any]:
         """Recordings and device."""
@@ -275,7 +275,7 @@ class TeachPage(Page):
         """End the lesson, the recording and the player."""
         self.lesson.finish()
         for takes in self.examples.sides.values():
-            takes.finish()
+            takes.recorder.finish()
         self.player.finish()
 
 

@@ -44,7 +44,7 @@ def takes(qtbot):
     found.resize(400, 500)
     found.show()
     yield found
-    found.finish()
+    found.recorder.finish()
 
 
 def judged(qtbot, takes):
@@ -119,7 +119,7 @@ def test_files_and_folders_are_judged_beside(qtbot, takes, wav, tmp_path):
 
 def test_a_recording_becomes_a_take(qtbot, takes):
     words = sorted(WORDS.glob("*/slt.flac"))[:2]
-    takes.record(PacedFile(words[0], speed=4.0))
+    takes.recorder.record(PacedFile(words[0], speed=4.0))
     assert takes.records
     qtbot.waitUntil(lambda: not takes.records, timeout=5000)
     judged(qtbot, takes)
@@ -133,11 +133,11 @@ def test_a_recording_becomes_a_take(qtbot, takes):
 
 
 def test_the_button_stops_and_keeps_what_was_recorded(qtbot, takes):
-    takes.record(PacedFile(DEMO))
-    qtbot.waitUntil(lambda: takes._recording is not None and bool(takes._recording.peaks))
-    takes.frame()
+    takes.recorder.record(PacedFile(DEMO))
+    qtbot.waitUntil(lambda: bool(takes.recorder._recording.peaks))
+    takes.recorder.frame()
     began = time.monotonic()
-    qtbot.mouseClick(takes.button, Qt.MouseButton.LeftButton)
+    qtbot.mouseClick(takes.recorder.button, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: not takes.records, timeout=2000)
     assert time.monotonic() - began < 1.0
     judged(qtbot, takes)

@@ -13,8 +13,8 @@ from PyQt6.QtWidgets import QAbstractButton, QComboBox, QLineEdit
 
 from gui.compare import gate_path
 from gui.lanes import parted
-from gui.lesson import Outcome, Task, Trial, level_settings
 from gui.teach_page import TeachPage
+from gui.trial import Outcome, Task, Trial, level_settings
 from gui.verdict import columns, figures, verdict
 from realtime.runners import open_runner
 
