@@ -178,12 +178,27 @@ CATALOGUE: dict[str, Entry] = {
     "resnet18": _backbone("resnet18", "He 2016", frames=101, width=96, labels=200,
                           published=11_300.0, within=0.01),
     "resnet50": _backbone("resnet50", "He 2016"),
-    "densenet121": _backbone("densenet121", "Huang 2017", frames=101, width=96, labels=200),
+    "densenet121": _backbone(
+        "densenet121", "Huang 2017", frames=101, width=96, labels=200,
+        note="12.5 M in Fonseca 2022",
+    ),
     "vgg19-bn": _backbone("vgg19_bn", "Simonyan 2015"),
     "efficientnet-b1": _backbone("efficientnet_b1", "Tan 2019"),
     "efficientnet-b7": _backbone("tf_efficientnet_b7", "Tan 2019"),
     "efficientnetv2-m": _backbone("tf_efficientnetv2_m", "Tan 2021"),
     "efficientnetv2-xl": _backbone("tf_efficientnetv2_xl", "Tan 2021"),
+    "resnet50-attention": Entry(
+        family="backbone", paper="Li 2022", frames=400, width=64, labels=527,
+        fields={"backbone": "resnet50", "pooling": "attention"},
+    ),
+    "gmm": Entry(
+        family="mixtures", paper="Reynolds 1995", frames=98, width=23, labels=15,
+        note="fitted, not trained",
+    ),
+    "ivector": Entry(
+        family="ivector", paper="Dehak 2011", frames=98, width=23, labels=15,
+        note="fitted, not trained; 256 components, 400 dimensions",
+    ),
     "linear": _baseline("linear", 10, 128),
     "conv1d": _baseline("conv1d", 10, 128, units=128),
     "conv2d": _baseline("conv2d", 10, 128, units=32, layers=3),

@@ -27,7 +27,7 @@ import msgspec
 import torch
 from torch import Tensor, nn
 
-from models.pooling import InstanceHead, Pooling
+from models.pooling import InstanceHead
 from realtime.errors import UsageError
 
 HALVINGS = 5  # maxima over two bands in the convolutional front
@@ -63,7 +63,7 @@ class InstancesConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
     heads: int = 8
     feedforward: int = 2048
     kernel: int = 31
-    pooling: Pooling = "linear"
+    pooling: Literal["max", "average", "linear", "exponential", "attention"] = "linear"
     dropout: float = 0.0
 
 

@@ -64,6 +64,8 @@ def fit(recipe: Recipe, out: Path) -> Path:
         network.load_state_dict(load_tensors(Path(f.init), "model.")[0])
     teachers = [load_model(Path(t))[0].to(device) for t in recipe.loss.teachers]
     optimizer = torch.optim.AdamW(weight_groups(network, f.decay), lr=f.rate, foreach=True)
+    if hasattr(network, "begin") and not (out / "last.safetensors").exists():
+        _begin(network, batches)
     average = {k: v.clone() for k, v in network.state_dict().items()}
     first, best = resume(out, network, optimizer, average)
     log.info(
@@ -190,6 +192,14 @@ def _loss(
         loss = (1.0 - recipe.loss.imitate) * loss + recipe.loss.imitate * imitation
     mean: Tensor = loss.mean()
     return mean
+
+
+def _begin(network: Any, batches: Batches) -> None:
+    """Networks that are fitted to whole clips at once are, before the first step."""
+    rows = batches.pool["clip"].tolist()
+    where = next(network.parameters()).device
+    features, targets = batches.whole(rows), torch.from_numpy(batches.target[rows])
+    network.begin(features[:, None].to(where), targets.to(where))
 
 
 def _validation(batches: Batches) -> tuple[Tensor, Tensor]:

@@ -58,6 +58,10 @@ SMALL: dict[str, tuple[dict[str, object], tuple[int, int], tuple[int, int] | Non
         (31, 20),
     ),
     "mil-dense": ({"network": "mil-dense"}, (10, 128), (7, 128)),
+    "gmm": ({"network": "gmm", "mels": 5, "components": 3}, (20, 5), (31, 5)),
+    "ivector": (
+        {"network": "ivector", "mels": 5, "components": 3, "size": 4}, (20, 5), (31, 5)
+    ),
     "linear": ({"network": "linear"}, (10, 128), None),
     "dnn": ({"network": "dnn", "units": 16}, (98, 40), None),
     "conv1d": ({"network": "conv1d"}, (10, 128), (7, 128)),

@@ -50,6 +50,7 @@ log_floor = 1.1920929e-7
 mean = -4.27
 std = 9.14"""  # 2 x 4.57: AST's normalisation divides by twice the deviation
 MEL = 'kind = "mel"\nrate = 16000\nframe = 480\nhop = 160\nmels = 40'
+MFCC = MEL.replace('"mel"', '"mfcc"') + "\ncepstra = 13"
 WAVE = 'kind = "waveform"\nrate = 8000\nhop = 80'
 
 CASES = {
@@ -60,6 +61,7 @@ CASES = {
         'network = "ast-tiny"\nframes = 48\nmels = 32\nlayers = 2\nweights = "{w}"',
     ),
     "bcresnet": (1.0, 0.1, MEL, 'network = "bcresnet-1"'),
+    "gmm": (1.0, 0.1, MFCC, 'network = "gmm"\nmels = 13\ncomponents = 2'),
     "waveform": (1.0, 0.1, WAVE, 'network = "m3"\nstem = 32\nstages = [[32, 1]]'),
 }
 
