@@ -125,7 +125,7 @@ def test_a_bad_token(rt_gate, nowhere, room):
         (("--control", "--block", "4"), "block is 4"),
         (("--control", "--key", "other"), "--key belongs to a file"),
         (("--control", "--virtual-mic", "a", "--output-device", "b"), "two outputs"),
-        (("--control", "--trace", "x.csv"), "--trace belongs to a file"),
+        (("--control", "--trace", "x.csv"), "--trace and --control"),
     ],
 )
 def test_options_that_make_no_sense(rt_gate, nowhere, options, says):
