@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from realtime.control.listing import data_folder
-from realtime.duplex.history import Audio, History
+from realtime.duplex.history import Audio
 from realtime.errors import AudioError, OutputError, UsageError
 from realtime.outputs.replace import Replacement, fault
 
@@ -17,24 +17,24 @@ LONGEST_S = 10.0
 SUFFIX = ".wav"
 
 
-def save_clip(history: History, rate: int, seconds: float, to: str | None) -> dict[str, Any]:
-    """Write the last seconds of input into a new file, 32-bit float.
+def save_clip(sound: Audio, t0: float, rate: int, to: str | None) -> dict[str, Any]:
+    """Write sound into a new file, 32-bit float.
 
     Args:
-        history: of the gate that heard it.
+        sound: float32 [samples, channels].
+        t0: the instant of its first sample, seconds of input.
         rate: Hz.
-        seconds: how many; less if there is less.
         to: the file, .wav; None makes one in the user's folder of clips.
 
     Returns:
-        "path", and the instants "t0" and "t1" of its first sample and after its last.
+        "path", the instants "t0" and "t1" of its first sample and after its last, "rate",
+        "channels".
 
     Raises:
         AudioError: nothing was heard yet.
         UsageError: the path is no .wav, or there is a file of that name.
         OutputError: it cannot be written.
     """
-    t0, sound = history.recent(seconds)
     if not len(sound):
         raise AudioError("nothing was heard yet", "ask again in a second")
     path = _new() if to is None else _agreed(to)

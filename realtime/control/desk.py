@@ -1,15 +1,12 @@
 """`Desk`: what each request of the control socket does. Called by `server.py`.
 
-Requests that look or switch are answered at once, `set` by the host's thread and the rest by
-one of the desk's own, both one request after the other.
+Requests that look, switch or steer are answered at once, those that take a new start by the
+host's thread, and the rest by one of the desk's own, one after the other.
 """
 
 from __future__ import annotations
 
-import logging
 import os
-import queue
-import threading
 import time
 from collections.abc import Callable
 from typing import Any
@@ -18,6 +15,7 @@ import msgspec
 
 from realtime.control import listing, protocol
 from realtime.control.clip import LONGEST_S, save_clip
+from realtime.control.errands import Errands, Work
 from realtime.control.host import Host
 from realtime.control.lesson import Lessons
 from realtime.control.peer import Peer
@@ -25,7 +23,7 @@ from realtime.control.reception import Answer
 from realtime.control.setup import CHANGED, RANGES, RESTARTS
 from realtime.duplex.history import History
 from realtime.duplex.live import STEERED
-from realtime.errors import AudioError, RtError, UsageError
+from realtime.errors import AudioError, UsageError
 from realtime.fields import nearest
 
 FASTEST = 60.0  # meters in a second
@@ -33,8 +31,6 @@ HOP_S = 0.01
 SHARE_S = 1.0  # over which the share of the processor is taken
 
 Asked = dict[str, Any]
-
-log = logging.getLogger("rt.realtime.control")
 
 
 class Desk:
@@ -57,7 +53,8 @@ class Desk:
         self._host, self._version, self._stop = host, version, stop
         self._lessons = Lessons(lambda what: push({"learn": what}))
         self._gates = listing.Gates()
-        self._errands: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
+        self._errands = Errands("control desk")
+        self._looking = Errands("control devices")  # a sound server may hang
         self._spent = (time.monotonic(), time.process_time(), 0.0)
         self._cpu_pct = 0.0
         self._seen: dict[Peer, tuple[History | None, int]] = {}  # by who wants meters
@@ -72,13 +69,10 @@ class Desk:
         }
         self._slow: dict[str, Callable[[Asked], Asked]] = {
             "hello": self._hello,
-            "devices": lambda _asked: dict(listing.list_devices()),
             "models": self._models,
-            "clip": self._clip,
             "learn": self._lessons.begin,
             "learn_stop": lambda _asked: {"stopped": self._lessons.stop()},
         }
-        threading.Thread(target=self._run, name="control desk", daemon=True).start()
 
     # --- for the server -----------------------------------------------------------------------
 
@@ -106,10 +100,16 @@ class Desk:
                     f"settings is {said!r}", 'give an object: {"settings": {"threshold": 0.6}}'
                 )
             return self._host.change(said, later)
-        if name in self._slow:
-            self._errands.put(lambda: self._do(name, asked, later))
+        if name == "devices":
+            self._looking.add(lambda: dict(listing.list_devices()), later)
             return None
-        known = sorted([*self._quick, *self._slow, "set"])
+        if name == "clip":
+            self._errands.add(self._clip(asked), later)
+            return None
+        if name in self._slow:
+            self._errands.add(lambda: self._slow[name](asked), later)
+            return None
+        known = sorted([*self._quick, *self._slow, "set", "devices", "clip"])
         raise UsageError(f"there is no request {name}", nearest(name, known))
 
     def meters(self, peer: Peer) -> dict[str, Any]:
@@ -207,7 +207,8 @@ class Desk:
         folder = listing.data_folder("gates")
         return {"models": self._gates.all(), "folder": str(folder)}
 
-    def _clip(self, asked: Asked) -> Asked:
+    def _clip(self, asked: Asked) -> Work:
+        """Take the sound at once; what writes it."""
         seconds = protocol.number(asked, "seconds", LONGEST_S, 0.1, LONGEST_S)
         to = asked.get("to")
         if to is not None and (not isinstance(to, str) or not to):
@@ -215,22 +216,10 @@ class Desk:
         history, started = self._host.history, self._host.started
         if history is None or started is None:
             raise AudioError("nothing was heard yet", "it waits for a device")
-        return save_clip(history, started.rate, seconds, to)
+        t0, sound = history.recent(seconds)
+        return lambda: save_clip(sound, t0, started.rate, to)
 
-    # --- errands ------------------------------------------------------------------------------
-
-    def _run(self) -> None:
-        while True:
-            self._errands.get()()
-
-    def _do(self, name: str, asked: Asked, later: Answer) -> None:
-        try:
-            later(self._slow[name](asked))
-        except RtError as e:
-            later(e)
-        except Exception:
-            log.exception("the request %s failed", name)
-            later(RtError(f"{name} failed: a fault of the program", "its log says more"))
+    # --- what it costs ------------------------------------------------------------------------
 
     def _count(self) -> None:
         """Take the share of one core that all of rt-gate had lately."""

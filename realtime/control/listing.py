@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -27,16 +28,27 @@ def data_folder(name: str) -> Path:
 
 
 def list_devices() -> dict[str, list[dict[str, Any]]]:
-    """All devices, as PortAudio finds them now: "inputs" and "outputs".
+    """All devices as PortAudio finds them now, "inputs" and "outputs"; "device" is what to set.
 
     Raises:
         AudioError: PortAudio is missing or does not start.
     """
     found = find_devices()
-    return {
-        "inputs": [_device(d, d.inputs, d.default_in) for d in found if d.inputs],
-        "outputs": [_device(d, d.outputs, d.default_out) for d in found if d.outputs],
-    }
+    inputs = [_device(d, d.inputs, d.default_in) for d in found if d.inputs]
+    outputs = [_device(d, d.outputs, d.default_out) for d in found if d.outputs]
+    return {"inputs": told_apart(inputs), "outputs": told_apart(outputs)}
+
+
+def told_apart(devices: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The same, each with what names it alone: its name, that with its API, or its index."""
+    names = Counter(d["name"].lower() for d in devices)
+    full = Counter(f"{d['name']}, {d['api']}".lower() for d in devices)
+    for d in devices:
+        long = f"{d['name']}, {d['api']}"
+        d["device"] = d["name"] if names[d["name"].lower()] == 1 else long
+        if full[long.lower()] > 1:
+            d["device"] = str(d["index"])
+    return devices
 
 
 def find_devices() -> list[SoundDevice]:
