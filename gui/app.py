@@ -14,6 +14,7 @@ from PyQt6.sip import voidptr
 
 from gui import i18n
 from gui.driver import GateDriver
+from gui.gate_page import GatePage
 from gui.instance import Instance
 from gui.lamp import icon
 from gui.minder import Minder, address_of
@@ -52,7 +53,11 @@ class Panel(QObject):
         tray = Tray.possible()
         self.window = Window(self.driver, self.status, self.store, self.theme, tray)
         self.tray = Tray(self.status)
-        self.minder = Minder(self.driver, self.status, Pairs(self.store), target)
+        pairs = Pairs(self.store, target or "")
+        gate = self.window.pages["gate"]
+        if isinstance(gate, GatePage):
+            gate.pairs = pairs
+        self.minder = Minder(self.driver, self.status, pairs, target)
         self.tray.asked.connect(self.obey)
         self.window.left.connect(self.quit)
         if page:

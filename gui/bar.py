@@ -97,7 +97,7 @@ class Banner(QFrame):
         row = QHBoxLayout(self)
         row.setContentsMargins(16, 4, 12, 4)
         self.words = QLabel()
-        self.off = QPushButton(tr("Turn &off"))
+        self.off = QPushButton(tr("Turn o&ff"))
         self.off.clicked.connect(self._turn_off)
         row.addWidget(self.words, 1, Qt.AlignmentFlag.AlignVCenter)
         row.addWidget(self.off)

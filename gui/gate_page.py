@@ -76,6 +76,11 @@ class GatePage(Page):
         """Its name in the side bar."""
         return tr("Gate")
 
+    def shown(self, on: bool) -> None:
+        """Devices and gates may have come and gone."""
+        if on:
+            self._look_around()
+
     def frame(self) -> None:
         """Move on."""
         self.scope.advance()
@@ -156,9 +161,14 @@ class GatePage(Page):
         self.trace.clear()
         model = hello.get("model") or {}
         self.threshold.default = model.get("threshold", 0.5)
+        self._look_around()
+
+    def _look_around(self) -> None:
+        """Ask which devices and gates there are."""
         driver = self.context.driver
-        driver.request("devices", self._show_devices, _ignore)
-        driver.request("models", self._show_models, _ignore)
+        if driver.alive:
+            driver.request("devices", self._show_devices, _ignore)
+            driver.request("models", self._show_models, _ignore)
 
     def _show_devices(self, reply: dict[str, Any]) -> None:
         self.chooser.show_devices(_names(reply, "inputs"), _names(reply, "outputs"))
@@ -174,6 +184,7 @@ class GatePage(Page):
         self.chooser.show_models(rows)
 
     def _show_settings(self, settings: dict[str, Any]) -> None:
+        self._keep_choice(settings)
         by_level = bool(settings.get("level"))
         quantity = q.THRESHOLD_DB if by_level else q.THRESHOLD
         if self.scope.quantity is not quantity:
@@ -187,6 +198,14 @@ class GatePage(Page):
         self.more.show_settings(settings)
         self.chooser.show_options(self.context.driver.settings)
         self.presets.settings = settings
+
+    def _keep_choice(self, settings: dict[str, Any]) -> None:
+        """Another page, or another program, may have chosen what opens the gate."""
+        devices = self._devices()
+        choice = {"model": settings.get("model", "voice"), "level": bool(settings.get("level"))}
+        kept = {"model": "voice", "level": False} | self.pairs.settings(devices)
+        if any(kept[name] != value for name, value in choice.items()):
+            self.pairs.keep(devices, choice)
 
     def _measure(self, meters: dict[str, Any]) -> None:
         self._state = meters
@@ -211,6 +230,8 @@ class GatePage(Page):
         elif kind == "start":
             self.trace.clear()
             self.context.driver.refresh()
+        elif kind == "device" and event.get("state") in ("lost", "back"):
+            self._look_around()
 
     def _lose(self, _: str) -> None:
         self._enable(False)

@@ -264,7 +264,7 @@ class Knob(QDial):
     def _paint_words(self, painter: QPainter, box: QRectF) -> None:
         theme, on, side = self._theme, self.isEnabled(), box.width()
         painter.setPen(theme.color("text" if on else "faint"))
-        painter.setFont(theme.font(side * 0.165, bold=True))
+        painter.setFont(theme.font(side * 0.15, bold=True))
         middle = QRectF(box.left(), box.top() + side * 0.34, side, side * 0.26)
         painter.drawText(
             middle, Qt.AlignmentFlag.AlignCenter, self.quantity.text(self.current())

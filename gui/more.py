@@ -115,6 +115,7 @@ class More(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(8)
         self.toggle = QPushButton()
+        self.toggle.setProperty("kind", "fold")
         self.toggle.setCheckable(True)
         self.toggle.toggled.connect(self._fold)
         self.body = QFrame()

@@ -136,7 +136,10 @@ class OptionsPage(Page):
         combo.setCurrentIndex(max(0, combo.findData(value)))
         combo.setAccessibleName(title.replace("&", ""))
         combo.setFixedWidth(240)
-        form.addRow(title, combo)
+        label = QLabel(title)
+        label.setMinimumHeight(34)  # in the middle beside the list
+        label.setBuddy(combo)
+        form.addRow(label, combo)
         return combo
 
     def _choose_theme(self, _: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 from PyQt6.QtCore import Qt
@@ -9,6 +10,7 @@ from PyQt6.QtWidgets import QFrame, QGridLayout, QLabel, QWidget
 
 from gui.i18n import later, tr, trn
 
+CALM_S = 30.0
 GOOD, BAD = "✓", "!"  # not by colour alone
 
 
@@ -33,6 +35,7 @@ class Readout(QFrame):
             grid.addWidget(mark, row, 0)
             grid.addWidget(text, row, 1)
             self._rows.append((mark, text))
+        self._trouble: dict[int, tuple[str, float]] = {}  # words, and since when they stand
         self.show_nothing()
 
     def show_nothing(self) -> None:
@@ -63,8 +66,18 @@ class Readout(QFrame):
                 tr("Uses {n} % of one core", n=f"{100 * work:.0f}" if work >= 0.01 else "< 1"),
                 tr("The gate's share of one processor core."),
             )
-        self._say(2, *_late(state))
-        self._say(3, *_lost(state))
+        self._say(2, *self._calm(2, *_late(state)))
+        self._say(3, *self._calm(3, *_lost(state)))
+
+    def _calm(self, row: int, sign: str, words: str, help_text: str) -> tuple[str, str, str]:
+        """Trouble that has not grown for a while is told without a warning."""
+        now = time.monotonic()
+        known, since = self._trouble.get(row, ("", now))
+        if words != known:
+            self._trouble[row] = words, now
+        elif sign == BAD and now - since > CALM_S:
+            return "", tr("{words}, none lately", words=words), help_text
+        return sign, words, help_text
 
     def sentences(self) -> list[str]:
         """What it says."""

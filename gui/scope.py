@@ -343,6 +343,7 @@ class Scope(QAbstractSlider):
         theme, strip = self._theme, self._strip
         y = round(self._y_of(self.current())) + 0.5
         strong = self._held or self._near or self.hasFocus()
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.setPen(QPen(theme.color("text"), 2 if strong else 1.5))
         painter.drawLine(QPointF(strip.width, y), QPointF(strip.width + 4, y))
         top = min(max(y - 11, 0), self.height() - 23)

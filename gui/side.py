@@ -44,7 +44,7 @@ class Side(QFrame):
         button.setCheckable(True)
         button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextUnderIcon)
         button.setIconSize(QSize(ICON, ICON))
-        button.setFixedSize(WIDTH - 12, 58)
+        button.setFixedSize(WIDTH - 12, 62)
         button.setAccessibleName(title)
         number = len(self.buttons) + 1
         button.setShortcut(f"Ctrl+{number}")

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib.util
+import json
 import os
 import shutil
 import subprocess
@@ -46,14 +47,14 @@ def live_fixtures() -> ModuleType:
 
 
 @contextlib.contextmanager
-def screen() -> Iterator[int | None]:
+def screen(size: str = "1280x800") -> Iterator[int | None]:
     """A virtual screen; its process, or None where Xvfb is missing."""
     if shutil.which("Xvfb") is None:
         os.environ["QT_QPA_PLATFORM"] = "offscreen"
         yield None
         return
     read, write = os.pipe()
-    command = f"Xvfb -displayfd {write} -screen 0 1280x800x24 -nolisten tcp"
+    command = f"Xvfb -displayfd {write} -screen 0 {size}x24 -nolisten tcp"
     server = subprocess.Popen(command.split(), pass_fds=[write], stderr=subprocess.DEVNULL)
     os.close(write)
     with os.fdopen(read) as number:
@@ -85,7 +86,7 @@ def cpu_of(pid: int) -> float:
 class Bench:
     """A panel with its gate, and a clock that spends no time."""
 
-    def __init__(self, room: Path, xvfb: int | None) -> None:
+    def __init__(self, room: Path, xvfb: int | None, language: str = "en") -> None:
         from PyQt6.QtCore import QEventLoop, QTimer
         from PyQt6.QtWidgets import QApplication
 
@@ -95,7 +96,8 @@ class Bench:
         self._xvfb = xvfb
         self.app = QApplication(["bench"])
         settings = room / "panel.json"
-        settings.write_text('{"format": 1, "devices": {"device": "system"}, "theme": "dark"}')
+        kept = {"devices": {"device": "system"}, "theme": "dark", "language": language}
+        settings.write_text(json.dumps({"format": 1, **kept}))
         self.panel = Panel(settings)
         self.panel.window.resize(1040, 680)
         self.state: dict[str, Any] = {}

@@ -40,6 +40,21 @@ def test_trouble_has_a_sign_of_its_own(qtbot):
     assert [mark.text() for mark, _ in readout._rows] == ["✓", "✓", "!", "✓"]
 
 
+def test_trouble_that_has_passed_is_no_warning_any_more(qtbot, monkeypatch):
+    now = 1000.0
+    monkeypatch.setattr("time.monotonic", lambda: now)
+    readout = Readout()
+    qtbot.addWidget(readout)
+    readout.show_state(STATE | {"tardy": 2}, 0.04)
+    assert readout._rows[2][0].text() == "!"
+    now += 60
+    readout.show_state(STATE | {"tardy": 2}, 0.04)
+    assert readout.sentences()[2] == "Late 2 times, none lately"
+    assert readout._rows[2][0].text() == ""
+    readout.show_state(STATE | {"tardy": 3}, 0.04)
+    assert readout._rows[2][0].text() == "!"
+
+
 def test_the_state_in_a_word(qapp):
     driver = GateDriver()
     status = Status(driver)

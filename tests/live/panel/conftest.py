@@ -91,6 +91,7 @@ class Desk:
             stdin=subprocess.PIPE,
         )
         self._stack.callback(player.wait)
+        self._stack.callback(player.stdin.close)
         self._stack.callback(player.kill)
 
         def port():
