@@ -18,6 +18,7 @@ import numpy as np
 import soundfile
 import soxr
 from numpy.typing import NDArray
+from rich.console import Console
 from rich.progress import Progress
 
 from realtime.errors import UsageError
@@ -122,7 +123,7 @@ def _decode(
     with (
         part.open("wb") as out,
         ThreadPoolExecutor() as pool,
-        Progress(transient=True) as progress,
+        Progress(console=Console(stderr=True), transient=True) as progress,
     ):
         for i, got in enumerate(
             progress.track(pool.map(one, files), len(files), description="decoding")

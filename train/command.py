@@ -11,7 +11,8 @@ import msgspec
 from realtime.commands.common import Parser, guarded, start_logging
 from realtime.errors import MissingExtra, UsageError
 from train.datasets import LAYOUTS, list_rows
-from train.manifest import labels_of, pick, write_manifest
+from train.datasets.shards import write_shards
+from train.manifest import labels_of, pick, read_manifest, write_manifest
 from train.recipe import Recipe, convert_recipe, read_tables
 
 log = logging.getLogger("rt.train.command")
@@ -23,9 +24,13 @@ SHOWN = 50  # of the files left out
 def main(argv: Sequence[str] | None = None) -> int:
     """The command `rt-train`."""
     parser = Parser(prog="rt-train", description="Train a model from a recipe.")
-    parser.add_argument("recipe", help="RECIPE.toml, or: manifest LAYOUT FOLDER -o FILE.csv")
     parser.add_argument(
-        "rest", nargs="*", metavar="LAYOUT FOLDER", help=f"{', '.join(LAYOUTS)}"
+        "recipe",
+        help="RECIPE.toml, or: manifest LAYOUT FOLDER -o FILE.csv; "
+        "shard MANIFEST ROOT -o FOLDER; statistics RECIPE.toml",
+    )
+    parser.add_argument(
+        "rest", nargs="*", metavar="...", help=f"LAYOUT is {', '.join(LAYOUTS)}"
     )
     parser.add_argument(
         "-o",
@@ -44,6 +49,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     start_logging(max(1, args.verbose))
     if args.recipe == "manifest":
         return _manifest(args.rest, args.out, args.fold)
+    if args.recipe == "shard":
+        return _shard(args.rest, args.out)
+    if args.recipe == "statistics":
+        return _statistics(args.rest, tuple(args.set))
     if args.rest:
         raise UsageError(f"what is {' '.join(args.rest)}?", "give one recipe")
     path = Path(args.recipe)
@@ -63,6 +72,36 @@ def main(argv: Sequence[str] | None = None) -> int:
         ) from e
     recipe = convert_recipe(tables, Recipe, path)
     print(fit(recipe, args.out or Path("runs") / recipe.name))
+    return 0
+
+
+def _shard(words: list[str], out: Path | None) -> int:
+    if len(words) != 2 or out is None:
+        raise UsageError(
+            "shard needs a manifest, the folder of its files and -o",
+            "rt-train shard FILE.csv FOLDER -o SHARDS",
+        )
+    index = write_shards(read_manifest(Path(words[0])), Path(words[1]), out)
+    if index.left_out:
+        log.warning("%d files are missing or cannot be read", len(index.left_out))
+    print(f"{out}: {len(index.shards)} shards, {sum(index.shards.values())} rows")
+    return 0
+
+
+def _statistics(words: list[str], changes: tuple[str, ...]) -> int:
+    if len(words) != 1:
+        raise UsageError("statistics needs a recipe", "rt-train statistics RECIPE.toml")
+    path = Path(words[0])
+    recipe = convert_recipe(read_tables(path, changes), Recipe, path)
+    try:
+        from train.datasets.statistics import statistics
+    except ModuleNotFoundError as e:
+        raise MissingExtra(
+            f"statistics need {e.name}", "pipx inject rt-tag 'rt-tag[train]'"
+        ) from e
+    found = statistics(recipe, read_manifest(Path(recipe.data.manifest)))
+    log.info("%d clips, %.2f hours", found.clips, found.hours)
+    print(f"mean = {found.mean:.4f}\nstd = {found.std:.4f}")  # for [features]
     return 0
 
 

@@ -1,0 +1,114 @@
+"""Shards: read back whole, by WebDataset too; resumed; of one manifest only."""
+
+import gc
+import io
+import tarfile
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import soundfile
+
+from realtime.errors import UsageError
+from train.command import main as rt_train
+from train.datasets import shards
+from train.datasets.shards import read_shards, write_shards
+from train.manifest import Row, part_of, write_manifest
+
+Write = Callable[..., Path]
+
+
+@pytest.fixture
+def rows(sound: Write, text: Write) -> list[Row]:
+    names = [f"set/{i}.wav" for i in range(7)]
+    for i, name in enumerate(names):
+        sound(name, 0.02 * (i + 1))
+    text("set/broken.wav", "no sound")
+    kept = [Row(n, f"l{i % 2}", n, "val" if i == 6 else "train", "clip")
+            for i, n in enumerate(names)]  # fmt: skip
+    kept.append(Row(part_of("set/5.wav", 0.05, 0.1), "l0", "p", "train", "clip"))
+    return [*kept, Row("set/broken.wav", "l0", "b", "train", "clip")]
+
+
+def test_what_goes_in_comes_out(tmp_path: Path, rows: list[Row]) -> None:
+    index = write_shards(rows, tmp_path, tmp_path / "out", size=3)
+    assert list(index.shards) == [
+        "train-000000.tar", "train-000001.tar", "train-000002.tar", "val-000000.tar"
+    ]  # fmt: skip
+    assert sum(index.shards.values()) == 8
+    assert len(index.left_out) == 1
+    assert index.left_out[0].startswith("set/broken.wav: ")
+    samples = list(read_shards(tmp_path / "out", "train"))
+    found = {s.row.file: s for s in samples}
+    assert {s.row for s in samples} == {r for r in rows if r.split == "train"} - {rows[-1]}
+    assert found["set/3.wav"].data == (tmp_path / "set/3.wav").read_bytes()
+    part = found[part_of("set/5.wav", 0.05, 0.1)]
+    audio, rate = soundfile.read(io.BytesIO(part.data))
+    whole, _ = soundfile.read(tmp_path / "set/5.wav")
+    assert (part.ending, rate, len(audio)) == (".flac", 8000, 400)
+    assert abs(audio - whole[400:800]).max() < 1e-4
+    assert [s.row.file for s in samples] != [r.file for r in rows[:6]]  # shuffled
+
+
+def test_webdataset_reads_them(tmp_path: Path, rows: list[Row]) -> None:
+    webdataset = pytest.importorskip("webdataset", reason="shards are held against its reader")
+    write_shards(rows, tmp_path, tmp_path / "out", size=3)
+    url = str(tmp_path / "out" / "train-{000000..000002}.tar")
+    with warnings.catch_warnings():  # it leaves files open
+        warnings.simplefilter("ignore", ResourceWarning)
+        theirs = list(webdataset.WebDataset(url, shardshuffle=False).decode())
+        gc.collect()
+    ours = list(read_shards(tmp_path / "out", "train"))
+    assert [s["json"]["file"] for s in theirs] == [s.row.file for s in ours]
+    assert theirs[0][ours[0].ending[1:]] == ours[0].data
+
+
+def test_an_interrupted_run_goes_on(
+    tmp_path: Path, rows: list[Row], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = write_shards(rows, tmp_path, tmp_path / "whole", size=3)
+    original, written = shards._add, []
+
+    def stop_in_the_second(tar: tarfile.TarFile, name: str, data: bytes) -> None:
+        written.append(name)
+        if len(written) == 9:
+            raise KeyboardInterrupt
+        original(tar, name, data)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(shards, "_add", stop_in_the_second)
+        with pytest.raises(KeyboardInterrupt):
+            write_shards(rows, tmp_path, tmp_path / "out", size=3)
+    first = tmp_path / "out" / "train-000000.tar"
+    before = first.stat().st_mtime_ns
+    assert not (tmp_path / "out" / "train-000001.tar").exists()
+    assert write_shards(rows, tmp_path, tmp_path / "out", size=3) == whole
+    assert first.stat().st_mtime_ns == before
+    for path in (tmp_path / "whole").glob("*.tar"):
+        assert (tmp_path / "out" / path.name).read_bytes() == path.read_bytes()
+
+
+def test_what_is_wrong_is_said(tmp_path: Path, rows: list[Row]) -> None:
+    write_shards(rows, tmp_path, tmp_path / "out", size=3)
+    with pytest.raises(UsageError, match="another manifest"):
+        write_shards(rows[:-1], tmp_path, tmp_path / "out", size=3)
+    with pytest.raises(UsageError, match="no test-"):
+        list(read_shards(tmp_path / "out", "test"))
+    (tmp_path / "out" / "val-000000.tar").write_bytes(b"x" * 600)
+    with pytest.raises(UsageError, match=r"val-000000\.tar"):
+        list(read_shards(tmp_path / "out", "val"))
+    (tmp_path / "theirs").mkdir()
+    (tmp_path / "theirs" / "a.tar").touch()
+    with pytest.raises(UsageError, match="somebody else"):
+        write_shards(rows, tmp_path, tmp_path / "theirs")
+
+
+def test_the_command(
+    tmp_path: Path, rows: list[Row], capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_manifest(tmp_path / "m.csv", rows)
+    args = ["shard", str(tmp_path / "m.csv"), str(tmp_path), "-o", str(tmp_path / "out")]
+    assert rt_train(args) == 0
+    assert capsys.readouterr().out.strip().endswith("2 shards, 8 rows")
+    assert rt_train(args[:3]) == 2
