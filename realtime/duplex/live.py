@@ -1,13 +1,12 @@
 """`LiveGate`: a gate between an input and an output device, and all that steers it.
 
-For `run_live`, the panel and the control socket. The sound runs in a process of its own,
-thought in a thread of this one. A second thread keeps both: it reads what the sound path
-noted, tells it as events, and starts the sound process anew when a device was lost.
+For `run_live`, the panel and the control socket. The sound runs in a process of its own
+(`pair.py`), thought in a thread of this one (`worker.py`). A second thread keeps both: it tells
+what there is to tell (`telling.py`), and starts the sound process anew when a device was lost.
 
-- No sound for LOST_S, or a stream that PortAudio calls ended, is a loss. The devices are
-  looked for by name, with PortAudio started anew, as long as it takes.
-- The clock goes on through a loss: sound begins again where the wall clock is, and what was
-  not heard counts as dropped.
+Lost devices are looked for by name, with PortAudio started anew, as long as it takes. The clock
+goes on meanwhile: sound begins again where the wall clock is, and what was not heard counts as
+dropped.
 """
 
 from __future__ import annotations
@@ -26,15 +25,15 @@ import msgspec
 
 from realtime.duplex import BLOCK
 from realtime.duplex import layout as at
-from realtime.duplex.devices import again, pick_pair, share_clock
-from realtime.duplex.events import Ended, Latency, LiveEvent, Overload, Started
+from realtime.duplex.events import Ended, LiveEvent, Started
 from realtime.duplex.history import History
 from realtime.duplex.layout import Memory
-from realtime.duplex.notes import Notes
-from realtime.duplex.prepare import KEPT_S, adjust, begin_at, latency_ms, prepare
-from realtime.duplex.process import CACHED_S, Opened, SoundProcess, Wanted
-from realtime.duplex.record import Record, opening_of
+from realtime.duplex.pair import Means, Pair
+from realtime.duplex.prepare import KEPT_S, adjust, begin_at, prepare
+from realtime.duplex.process import CACHED_S
+from realtime.duplex.record import opening_of
 from realtime.duplex.state import LiveState, Meters
+from realtime.duplex.telling import JOINT_S, Telling
 from realtime.duplex.worker import Worker
 from realtime.errors import AudioError, DeviceNotFound, RtError, StreamLost, UsageError
 from realtime.fields import check
@@ -45,9 +44,7 @@ from realtime.outputs.gate import GateOutput
 from realtime.runners import Runner
 from realtime.sources.device import (
     EAGER_S,
-    FIRST_S,
     LATE_RETRY_S,
-    LOST_S,
     MOST_CHANNELS,
     OPEN_TRIES,
     RATES,
@@ -56,10 +53,7 @@ from realtime.sources.device import (
 
 BLOCKS = (16, 8192)  # samples
 KEEP_S = 0.05  # seconds between two looks at the notes
-JOINT_S = 2.0  # for the joint of two clocks to find its reserve
-SAME_MS, SAME = 2.0, 0.1  # two times of it are told apart if they differ by more, or by a tenth
 FADE_S = 0.02  # for the sound to fade out at the end
-SERVER_LATENCY_S = 0.04  # least buffer behind ALSA's names for sound servers
 STEERED = (  # settings that may change while it runs
     *("threshold", "hysteresis", "hold_ms", "attack_ms", "release_ms", "range_db"),
     *("threshold_db", "close_db", "duck", "listen"),
@@ -133,26 +127,30 @@ class LiveGate:
             )
         self.settings = settings
         self._runner = None if settings.level else runner
-        self._wanted = (device, output_device)
-        self._rate, self._block = rate, block
-        self._channels, self._outputs = channels, output_channels
-        self._environment = environment or {}
-        self._compiled = compiled
+        self._means = Means(
+            device=device,
+            output_device=output_device,
+            rate=rate,
+            block=block,
+            channels=channels,
+            output_channels=output_channels,
+            environment=environment or {},
+            compiled=compiled,
+        )
         self._switches = {"bypass": bypass, "mute": mute}
         self._kept_s = kept_s
-        self._told = outputs
+        self._outputs = outputs
         self._events: queue.SimpleQueue[LiveEvent | None] = queue.SimpleQueue()
         self._tell = on_event or self._events.put
         self._lock = threading.Lock()  # of settings; no sound waits for it
         self._memory = Memory()
         self._wake = os.eventfd(0)
         self._stop_out, self._stop_in = os.pipe()
-        self._process: SoundProcess | None = None
+        self._pair = Pair(self._memory, self._wake, self._stop_out, self._means, _say_compiling)
         self._worker: Worker | None = None
         self._keeper: threading.Thread | None = None
         self._stopping = False
         self._dropped = 0
-        self._latency_ms = self._told_at = 0.0
         self.started: Started | None = None
         self.fault: BaseException | None = None
 
@@ -165,29 +163,11 @@ class LiveGate:
             UsageError: settings that the sound has no room for.
         """
         try:
-            opened = self._start_first()
+            self._start_first()
+            self.started = self._describe()
         except BaseException:
             self._release()
             raise
-        for output in self._told:
-            model = self._runner.card.name if self._runner is not None else ""
-            name, rate, wide = self._source.name, opened.rate, opened.channels
-            output.open(opening_of(self.settings, name, model, rate, wide))
-        self._wait_for_joint()
-        self.started = Started(
-            t=0.0,
-            input=self._source.name,
-            output=self._sink.name,
-            rate=opened.rate,
-            rate_out=opened.rate_out,
-            channels=opened.channels,
-            output_channels=opened.outputs,
-            block=self._block,
-            lookahead_ms=1000.0 * self._memory.ints[at.LOOKAHEAD] / opened.rate,
-            latency_ms=self._latency_ms,
-            clocks=1 if opened.joined else 2,
-            compiled=opened.compiled,
-        )
         self._tell(self.started)
         self._keeper = threading.Thread(target=self._keep, name="gate keeper", daemon=True)
         self._keeper.start()
@@ -228,7 +208,7 @@ class LiveGate:
             self._switches |= given
             if self.started is not None:
                 adjust(self._memory, self.settings, **given)
-                self._notes.settings = self.settings
+                self._telling.notes.settings = self.settings
             if self._worker is not None:
                 self._worker.steer(self.settings)
 
@@ -240,9 +220,9 @@ class LiveGate:
             score=worker.score if worker is not None else None,
             skipped=worker.skipped if worker is not None else 0,
             dropped=self._dropped,
-            openings=self._notes.openings,
-            running=self._process is not None and not self._stopping,
-            joined=self._opened.joined,
+            openings=self._telling.notes.openings,
+            running=self._pair.pid != 0 and not self._stopping,
+            joined=self._pair.opened.joined,
         )
 
     def events(self, timeout_s: float | None = None) -> Iterator[LiveEvent | None]:
@@ -260,12 +240,11 @@ class LiveGate:
     @property
     def pid(self) -> int:
         """Of the sound process; 0 if there is none just now."""
-        process = self._process
-        return process.pid if process is not None else 0
+        return self._pair.pid
 
-    # --- devices ------------------------------------------------------------------------------
+    # --- the start ----------------------------------------------------------------------------
 
-    def _start_first(self) -> Opened:
+    def _start_first(self) -> None:
         """Open the devices that a person means, and let sound run.
 
         What fails is tried again in a new process: a device may be busy just now, and a driver
@@ -273,46 +252,43 @@ class LiveGate:
         """
         for left in reversed(range(OPEN_TRIES)):
             try:
-                return self._try_to_start()
+                self._try_to_start()
+                return
             except (DeviceNotFound, StreamLost):
                 raise
             except AudioError as e:
                 if not left:
                     raise
                 log.debug("trying again: %s", e)
-            self._end_process()
+            self._pair.end()
             if self._worker is not None:
                 self._worker.stop()
             self._pause(RETRY_S)
-        raise AssertionError("the last try raises")
 
-    def _try_to_start(self) -> Opened:
-        self._process = SoundProcess(self._memory, self._wake, self._stop_out)
-        self._source, self._sink = pick_pair(self._process.devices, *self._wanted)
-        opened = self._opened = self._open(self._rates(), self._widths(), exactly=False)
+    def _try_to_start(self) -> None:
+        opened, memory = self._pair.open(), self._memory
         check_fit(self.settings, opened.rate, opened.channels, opened.channels)
-        prepare(self._memory, self.settings, opened, self._block, self._kept_s)
-        begin_at(self._memory, 0)
-        adjust(self._memory, self.settings, **self._switches)
-        self._memory.floats[at.DRY] = float(self._switches["bypass"])
-        self._memory.floats[at.TRIM] = float(not self._switches["mute"])
+        prepare(memory, self.settings, opened, self._means.block, self._kept_s)
+        begin_at(memory, 0)
+        adjust(memory, self.settings, **self._switches)
+        memory.floats[at.DRY] = float(self._switches["bypass"])
+        memory.floats[at.TRIM] = float(not self._switches["mute"])
         if self._runner is not None:
             self._worker = self._make_worker(self._runner, opened.compiled)
-        self._notes = Notes(self._memory, self.settings, self._worker)
-        self._meters = Meters(self._memory)
-        self.history = History(self._memory, self._worker)
-        self._record = None
-        if self._told:
-            self._record = Record(self._memory, self.settings, self._worker, self._told)
+        self._meters = Meters(memory)
+        self.history = History(memory, self._worker)
+        self._telling = Telling(
+            *(memory, self.settings, self._worker, opened.joined),
+            *(self._outputs, self._tell),
+        )
         self._let_run()
-        if self._rate is not None and opened.rate != self._rate:
-            log.warning(
-                "%s: has no %d Hz; using %d Hz", self._source.name, self._rate, opened.rate
-            )
-        return opened
+        wanted = self._means.rate
+        if wanted is not None and opened.rate != wanted:
+            name = self._pair.source.name
+            log.warning("%s: has no %d Hz; using %d Hz", name, wanted, opened.rate)
 
     def _make_worker(self, runner: Runner, compiled: bool) -> Worker:
-        patience = threading.Timer(CACHED_S, self._say_compiling)
+        patience = threading.Timer(CACHED_S, _say_compiling)
         patience.daemon = True
         patience.start()
         try:
@@ -320,65 +296,40 @@ class LiveGate:
         finally:
             patience.cancel()
 
-    @staticmethod
-    def _say_compiling() -> None:
-        log.warning("preparing the compiled gate; the first start takes longest")
-
-    def _open(
-        self, rates: list[int], widths: tuple[list[int], list[int]], *, exactly: bool
-    ) -> Opened:
-        assert self._process is not None
-        source, sink = self._source, self._sink
-        joined = share_clock(source, sink)
-        own = [sink.rate] if not exactly else [self._opened.rate_out]
-        server = not all("(hw:" in d.name for d in (source, sink) if d.api == "ALSA")
-        return self._process.open(
-            Wanted(source.index, source.name, rates, widths[0]),
-            Wanted(sink.index, sink.name, own, widths[1]),
-            block=self._block,
-            latency_s=SERVER_LATENCY_S if server else 0.0,
-            joined=joined,
-            exactly=exactly,
-            compiled=self._compiled,
-            environment=self._environment,
-            on_compile=self._say_compiling,
-        )
-
-    def _rates(self) -> list[int]:
-        own = min(max(self._source.rate, RATES[0]), RATES[1])
-        return list(dict.fromkeys((self._rate or own, own)))
-
-    def _widths(self) -> tuple[list[int], list[int]]:
-        """Channel counts to try: of the input, and of the output with 0 for as many."""
-        most_in = min(self._source.inputs, MOST_CHANNELS)
-        most_out = min(self._sink.outputs, MOST_CHANNELS)
-        first_in = min(self._channels or 2, most_in)
-        heard = dict.fromkeys((first_in, min(2, most_in), most_in))
-        first_out = min(self._outputs or 0, most_out)
-        played = [first_out, min(2, most_out), most_out]
-        if not first_out and most_out < first_in:
-            played = played[1:]
-        return list(heard), list(dict.fromkeys(played))
-
     def _let_run(self) -> None:
-        assert self._process is not None
         if self._worker is not None:
             self._worker.begin()
             if not self._worker.is_alive():
                 self._worker.start()
             else:
                 os.eventfd_write(self._wake, 1)
-        self._process.start()
-        self._moved = self._began = time.monotonic()
-        self._place = self._progress()
+        self._pair.start()
 
-    def _wait_for_joint(self) -> None:
-        """Until what two clocks need is known, as far as it is to begin with."""
-        until = time.monotonic() + JOINT_S
-        while not self._opened.joined and not self._stopping and time.monotonic() < until:
-            self._pause(KEEP_S)
-        self._latency_ms = latency_ms(self._memory, self._opened.joined)
-        self._told_at = time.monotonic()
+    def _describe(self) -> Started:
+        """What runs, and what it adds: where two clocks meet, measured."""
+        pair, opened = self._pair, self._pair.opened
+        model = self._runner.card.name if self._runner is not None else ""
+        opening = opening_of(
+            self.settings, pair.source.name, model, opened.rate, opened.channels
+        )
+        for output in self._outputs:
+            output.open(opening)
+        if not opened.joined:
+            self._pause(JOINT_S)
+        return Started(
+            t=0.0,
+            input=pair.source.name,
+            output=pair.sink.name,
+            rate=opened.rate,
+            rate_out=opened.rate_out,
+            channels=opened.channels,
+            output_channels=opened.outputs,
+            block=self._means.block,
+            lookahead_ms=1000.0 * self._memory.ints[at.LOOKAHEAD] / opened.rate,
+            latency_ms=self._telling.measure(),
+            clocks=1 if opened.joined else 2,
+            compiled=opened.compiled,
+        )
 
     # --- the keeper ---------------------------------------------------------------------------
 
@@ -387,141 +338,73 @@ class LiveGate:
         try:
             while not self._stopping:
                 self._pause(KEEP_S)
-                self._tell_notes()
-                self._tell_latency()
-                if self._is_lost():
+                self._telling.look()
+                if self._pair.is_lost() and not self._stopping:
                     self._find_again()
+        except RtError as e:  # a disk is full
+            self.fault = e
         except BaseException as e:
             self.fault = e
             log.exception("the gate failed")
         finally:
-            self._finish()
-
-    def _tell_notes(self, last: bool = False) -> None:
-        written = self._memory.ints[at.WRITTEN]
-        at.fence()
-        events = self._notes.read()
-        if self._record is not None:
-            self._record.look(written, events, last)
-        for event in events:
-            if isinstance(event, Overload):
-                log.warning(
-                    "decisions are late: the level gate serves"
-                    if event.state == "begin"
-                    else "decisions are in time again"
-                )
-            self._tell(event)
-
-    def _tell_latency(self) -> None:
-        """Say what two clocks take, when it has changed."""
-        if self._opened.joined or time.monotonic() < self._told_at + JOINT_S:
-            return
-        now = latency_ms(self._memory, False)
-        if abs(now - self._latency_ms) > max(SAME_MS, SAME * self._latency_ms):
-            self._latency_ms, self._told_at = now, time.monotonic()
-            log.info("the gate now adds %.1f ms", now)
-            self._tell(
-                Latency(latency_ms=now, t=self._memory.ints[at.WRITTEN] / self._opened.rate)
-            )
-
-    def _progress(self) -> tuple[int, int]:
-        return self._memory.ints[at.WRITTEN], self._memory.ints[at.PULLS]
-
-    def _is_lost(self) -> bool:
-        """Whether a stream ended, or gives or takes no sound."""
-        if self._process is None or not self._process.alive():
-            return not self._stopping
-        now, place = time.monotonic(), self._progress()
-        stands = place[0] == self._place[0] or (
-            not self._opened.joined and place[1] == self._place[1]
-        )
-        if not stands:
-            self._moved, self._place = now, place
-            return not self._memory.ints[at.ACTIVE]
-        patience = FIRST_S if self._moved == self._began else LOST_S
-        return now - self._moved > patience or not self._memory.ints[at.ACTIVE]
+            try:
+                self._finish()
+            finally:
+                self._events.put(None)
+                self._release()
 
     def _find_again(self) -> None:
         """Look for the lost devices until they open; then go on where the wall clock is."""
-        ints, rate = self._memory.ints, self._opened.rate
-        lost_at = ints[at.WRITTEN]
-        sink_stands = not self._opened.joined and self._place[0] != lost_at
-        name = self._sink.name if sink_stands else self._source.name
+        ints, rate = self._memory.ints, self._pair.opened.rate
+        lost_at, name = ints[at.WRITTEN], self._pair.lost().name
         log.warning("%s: is lost; looking for it", name)
         self._tell(DeviceEvent(state="lost", name=name, t=lost_at / rate))
-        last, began = self._moved, time.monotonic()
-        while not self._stopping:
-            self._end_process()
-            self._tell_notes()
+        last, began = self._pair.moved, time.monotonic()
+        while True:
+            self._pair.end()
+            self._telling.look()
             self._pause(RETRY_S if time.monotonic() - began < EAGER_S else LATE_RETRY_S)
             if self._stopping:
                 return
             try:
-                if self._open_again():
+                if self._pair.open_again():
                     gone = max(0, round((time.monotonic() - last) * rate))
                     begin_at(self._memory, lost_at + gone)
-                    if self._record is not None:
-                        self._record.miss()
+                    self._telling.miss()
                     self._let_run()
                     break
-            except RtError as e:
+            except AudioError as e:
                 log.debug("%s: still lost: %s", name, e)
-        else:
-            return
         self._dropped += gone
         t = (lost_at + gone) / rate
         log.warning("%s: is back", name)
         self._tell(DeviceEvent(state="back", name=name, t=t))
         self._tell(Dropped(t=t, frames=gone))
 
-    def _open_again(self) -> bool:
-        """Open the same devices in the same way, if they are there."""
-        self._process = SoundProcess(self._memory, self._wake, self._stop_out)
-        devices = self._process.devices
-        source, sink = again(devices, self._source), again(devices, self._sink)
-        if source is None or sink is None:
-            return False
-        self._source, self._sink = source, sink
-        was = self._opened
-        opened = self._open([was.rate], ([was.channels], [was.outputs]), exactly=True)
-        return opened == was
-
     def _finish(self) -> None:
         """Fade out, end everything, tell the counts."""
-        if self._process is not None and self._process.alive():
+        if self._pair.runs():
             self.set(mute=True)
-            time.sleep(FADE_S + self._memory.ints[at.SLACK] / self._opened.rate)
+            time.sleep(FADE_S + self._memory.ints[at.SLACK] / self._pair.opened.rate)
         if self._worker is not None:
             self._worker.stop()
-        self._end_process()
-        if self.fault is None:
-            self._end_outputs()
+        self._pair.end()
+        try:
+            if self.fault is None:
+                self._telling.end()
+        except RtError as e:
+            self.fault = e
         state = self.state()
         counts = {f: getattr(state, f) for f in Ended.__struct_fields__}
         self._tell(Ended(**counts))
-        self._events.put(None)
-        self._release()
-
-    def _end_outputs(self) -> None:
-        try:
-            self._tell_notes(last=True)
-            for output in self._told:
-                output.end(self._record.t if self._record is not None else 0.0)
-        except BaseException as e:  # a full disk; the run ends as it would have
-            self.fault = e
 
     def _pause(self, seconds: float) -> None:
         """Wait, or less when stopped."""
         select.select([self._stop_out], [], [], seconds)
 
-    def _end_process(self) -> None:
-        process, self._process = self._process, None
-        if process is not None:
-            process.end()
-
     def _release(self) -> None:
         self._stopping = True
-        self._end_process()
+        self._pair.end()
         if self._worker is not None and self._worker.is_alive():
             self._worker.stop()
         self._memory.close()
@@ -529,6 +412,10 @@ class LiveGate:
             with contextlib.suppress(OSError):
                 os.close(getattr(self, name))
             setattr(self, name, -1)
+
+
+def _say_compiling() -> None:
+    log.warning("preparing the compiled gate; the first start takes longest")
 
 
 def _check(option: str, value: int | None, low: int, high: int) -> None:

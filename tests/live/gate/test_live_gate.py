@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from realtime.duplex import live
+from realtime.duplex import pair
 from realtime.duplex.events import Latency
 from realtime.gate.settings import GateSettings
 from realtime.gate.stream import GateStream
@@ -41,7 +41,7 @@ def test_it_adds_the_same_whatever_the_card_hands_on(bench, sounds, period):
 @pytest.mark.parametrize("block", [128, 480])
 def test_two_streams_add_what_they_say(bench, sounds, monkeypatch, block):
     """As between two devices, but on one clock, so that it can be measured to the sample."""
-    monkeypatch.setattr(live, "share_clock", lambda *_: False)
+    monkeypatch.setattr(pair, "share_clock", lambda *_: False)
     bench.serve()
     settings = GateSettings(level=True, threshold_db=-144, close_db=-144, range_db=0)
     gate = bench.live(settings, block=block)
