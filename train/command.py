@@ -65,6 +65,12 @@ def main(argv: Sequence[str] | None = None) -> int:
             gate = convert_recipe(tables, GateRecipe, path)
             print(fit_gate(gate, args.out or Path("runs") / gate.name))
             return 0
+        if tables.get("task") == "masked":
+            from train.masked import MaskedRecipe, fit_masked
+
+            masked = convert_recipe(tables, MaskedRecipe, path)
+            print(fit_masked(masked, args.out or Path("runs") / masked.name))
+            return 0
         from train.fit import fit
     except ModuleNotFoundError as e:
         raise MissingExtra(

@@ -54,6 +54,8 @@ TABLES = {  # document: the classes it lists
         "GateMix": "train/gate/recipe.py",
         "GateLoss": "train/gate/recipe.py",
         "GateConfig": "models/gate.py",
+        "MaskedRecipe": "train/masked.py",
+        "MaskedData": "train/masked.py",
     },
 }
 CAPTURES = {  # of README.md: the command as it is shown, and what a pipe needs besides

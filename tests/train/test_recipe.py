@@ -6,6 +6,7 @@ import pytest
 
 from realtime.errors import RtError, UsageError
 from train.gate.recipe import GateRecipe
+from train.masked import MaskedRecipe
 from train.recipe import Recipe, convert_recipe, read_recipe, read_tables
 
 RECIPES = Path(__file__).parents[2] / "train" / "recipes"
@@ -14,7 +15,8 @@ RECIPES = Path(__file__).parents[2] / "train" / "recipes"
 @pytest.mark.parametrize("path", sorted(RECIPES.glob("*.toml")), ids=lambda p: p.stem)
 def test_every_recipe_is_valid(path: Path) -> None:
     tables = read_tables(path)
-    kind = GateRecipe if tables.get("task") == "gate" else Recipe
+    kinds = {"gate": GateRecipe, "masked": MaskedRecipe}
+    kind = kinds.get(tables.get("task"), Recipe)
     recipe = convert_recipe(tables, kind, path)
     assert recipe.name == path.stem
     assert recipe.fit.steps > 0

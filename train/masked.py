@@ -1,0 +1,232 @@
+"""Learning without labels: the training loop of Audio-MAE. Reads top to bottom.
+
+A recipe with `task = "masked"`. Every recording of the manifest's training part is used, with
+whatever role and label. The result's encoder starts a tagger: `[model]` with `network =
+"audiomae"` and `weights` of this run. As in `train.fit`, a step is a function of (recipe, seed,
+step number), and an interrupted run goes on from `last.safetensors`.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from models import parameters
+from models.checkpoint import save_checkpoint
+from models.masked_tagger import MaskedAutoencoder, MaskedTaggerConfig
+from realtime.card import FORMAT, Card, InputSpec
+from realtime.errors import UsageError
+from realtime.features import FeatureSpec
+from train.bank import Bank, open_bank
+from train.clips import crop
+from train.loop import (
+    follow,
+    learning_rate,
+    pick_device,
+    progress_bar,
+    record,
+    resume,
+    save_last,
+    weight_groups,
+)
+from train.manifest import Row, read_manifest
+from train.recipe import Fit
+
+VALIDATION = 64  # windows, always the same
+ROOM: Literal["room"] = "room"  # impulse responses are no sound to learn from
+
+log = logging.getLogger("rt.train.masked")
+
+
+class MaskedData(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What is learned from.
+
+    Args:
+        manifest: CSV of the recordings; relative to where rt-train runs.
+        root: folder that the manifest's file names are relative to.
+        batch: windows in a step.
+        licence: of the weights, for the card.
+        trained_on: data sets with their licences, for the card.
+    """
+
+    manifest: str
+    root: str
+    batch: int = 32
+    licence: str = "Apache-2.0"
+    trained_on: tuple[str, ...] = ()
+
+
+class MaskedRecipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """One run without labels.
+
+    Args:
+        task: "masked".
+        name: of the model, and of the run's folder.
+        window_s: seconds of sound in a window.
+        data: what is learned from.
+        features: the front end; a tagger that starts from the run has the same.
+        model: fields of the family audiomae.
+        fit: the optimisation.
+    """
+
+    task: Literal["masked"]
+    name: str
+    window_s: float
+    data: MaskedData
+    features: FeatureSpec
+    model: dict[str, Any]
+    fit: Fit
+
+
+def fit_masked(recipe: MaskedRecipe, out: Path) -> Path:
+    """Run a recipe.
+
+    Args:
+        recipe: what to do.
+        out: folder for `last.safetensors` (resumes), `best.safetensors` (the result) and
+            `metrics.csv`.
+
+    Returns:
+        The result's path.
+
+    Raises:
+        UsageError: windows that are no whole number of patches, or no recordings.
+    """
+    f = recipe.fit
+    out.mkdir(parents=True, exist_ok=True)
+    torch.set_num_threads(f.threads or os.cpu_count() or 1)
+    device = pick_device(f.device)
+    windows = Windows(recipe, read_manifest(Path(recipe.data.manifest)))
+    torch.manual_seed(f.seed)
+    network = MaskedAutoencoder(windows.config, windows.frames, recipe.features.width)
+    network = network.to(device)
+    optimizer = torch.optim.AdamW(weight_groups(network, f.decay), lr=f.rate, foreach=True)
+    average = {k: v.clone() for k, v in network.state_dict().items()}
+    first, best = resume(out, network, optimizer, average)
+    best = best if first else -np.inf
+    log.info("%s: %d parameters, step %d of %d on %s",
+             recipe.name, parameters(network), first, f.steps, device)  # fmt: skip
+    validation = windows.draw("val", 0, VALIDATION)
+    total, since, seen = torch.zeros(()), time.monotonic(), first
+    with progress_bar() as progress:
+        bar = progress.add_task(recipe.name, total=f.steps, completed=first, note="")
+        for step in range(first, f.steps):
+            for group in optimizer.param_groups:
+                group["lr"] = learning_rate(step, f)
+            x, order = windows.draw("train", f.seed * 1_000_003 + step, recipe.data.batch)
+            loss, _, _ = network(x.to(device), order.to(device))
+            optimizer.zero_grad(set_to_none=True)
+            loss.backward()
+            nn.utils.clip_grad_norm_(network.parameters(), 5.0)
+            optimizer.step()
+            follow(average, network.state_dict(), min(f.ema, (step + 1) / (step + 10)))
+            total += loss.detach().cpu()
+            progress.update(bar, completed=step + 1)
+            if (step + 1) % f.validate and step + 1 != f.steps:
+                continue
+            error = _validate(windows, average, validation, device)
+            pace = (step + 1 - seen) * recipe.data.batch / (time.monotonic() - since)
+            mean = float(total) / (step + 1 - seen)
+            log.info("step %d: loss %.4f  val %.4f", step + 1, mean, error)
+            record(out, step=step + 1, loss=mean, val_loss=error, rows_per_s=pace)
+            card = _card(recipe, step + 1, error)
+            description = {"network": "audiomae", **recipe.model}
+            if -error >= best:
+                best = -error
+                tensors = {f"model.{k}": v for k, v in average.items()}
+                save_checkpoint(out / "best.safetensors", tensors, description, card)
+            save_last(out, network, optimizer, average, step + 1, best, card, description)
+            total, since, seen = torch.zeros(()), time.monotonic(), step + 1
+    return out / "best.safetensors"
+
+
+class Windows:
+    """Draws windows of features, and the order in which their patches are hidden.
+
+    Attributes:
+        config: of the network.
+        frames: in a window, a whole number of the decoder's windows of patches.
+    """
+
+    def __init__(self, recipe: MaskedRecipe, rows: Sequence[Row]) -> None:
+        from train.torch_frontend import TorchFrontEnd
+
+        spec = recipe.features
+        try:
+            self.config = msgspec.convert(recipe.model, MaskedTaggerConfig)
+        except msgspec.ValidationError as e:
+            raise UsageError(f"[model]: {e}", "see docs/models.md") from e
+        size = self.config.patch * self.config.window
+        self.samples = round(recipe.window_s * spec.rate)
+        self.frames = spec.frames_in(self.samples) // size * size
+        if not self.frames or spec.width % size:
+            raise UsageError(
+                f"windows of {spec.frames_in(self.samples)} frames of {spec.width} values",
+                f"use multiples of {size} (model.patch x model.window)",
+            )
+        self.frontend = TorchFrontEnd(spec)
+        self.patches = self.frames * spec.width // self.config.patch**2
+        self.banks: dict[str, Bank] = {}
+        self.pools: dict[str, Any] = {}
+        for split in ("train", "val"):
+            mine = [r.file for r in rows if r.split == split and r.role != ROOM]
+            if not mine:
+                raise UsageError(f"the manifest has nothing in split {split}", "add some")
+            self.banks[split] = open_bank(Path(recipe.data.root), mine, spec.rate)
+            # a long recording gives more windows than a short one
+            length = np.minimum(self.banks[split].length, 60 * spec.rate)
+            self.pools[split] = np.sqrt(length) / np.sqrt(length).sum()
+
+    def draw(self, split: str, seed: int, count: int) -> tuple[Tensor, Tensor]:
+        """Windows [count, 1, frames, width] and random orders [count, patches]."""
+        rng = np.random.default_rng(seed)
+        x = np.zeros((count, self.samples), np.float32)
+        for out in x:
+            chosen = rng.choice(len(self.pools[split]), p=self.pools[split])
+            crop(out, self.banks[split].clip(chosen), rng)
+        with torch.no_grad():
+            frames = self.frontend.finish(self.frontend(torch.from_numpy(x)))
+        order = torch.from_numpy(rng.random((count, self.patches))).argsort(1)
+        return frames[:, None, : self.frames], order
+
+
+def _validate(
+    windows: Windows,
+    weights: dict[str, Tensor],
+    validation: tuple[Tensor, Tensor],
+    device: torch.device,
+) -> float:
+    x, order = validation
+    network = MaskedAutoencoder(windows.config, x.shape[2], x.shape[3]).to(device)
+    network.load_state_dict(weights)
+    network.eval()
+    with torch.no_grad():
+        errors = [
+            network(a.to(device), b.to(device))[0].cpu()
+            for a, b in zip(x.split(16), order.split(16), strict=True)
+        ]
+    return float(torch.stack(errors).mean())
+
+
+def _card(recipe: MaskedRecipe, steps: int, error: float) -> Card:
+    """What the run was; there is nothing to be heard by it."""
+    features = recipe.features
+    return Card(
+        format=FORMAT, name=recipe.name, task="tag",
+        input=InputSpec(kind="features", features=features), rate=features.rate,
+        window_s=recipe.window_s, hop_s=features.hop / features.rate, labels=("hidden",),
+        scores="logit", licence=recipe.data.licence, trained_on=recipe.data.trained_on,
+        measured=(
+            {"figure": f"squared error {error:.4f}", "data": "validation part", "steps": steps},
+        ),
+        digest=features.digest(),
+    )  # fmt: skip
