@@ -67,9 +67,9 @@ class Child(QObject):
         self._options, self._tries = options, 0
         self._start()
 
-    def restart(self, options: dict[str, Any] | None = None) -> None:
-        """Start it anew after a while, longer each time; with other options, if given."""
-        self._options = self._options if options is None else options
+    def restart(self, options: dict[str, Any]) -> None:
+        """Start it anew after a while, longer each time."""
+        self._options = options
         at = min(self._tries, len(AGAIN_MS) - 1)
         self._tries += 1
         self._again.start(AGAIN_MS[at])

@@ -50,6 +50,7 @@ class Chooser(QWidget):
         box.setSpacing(2)
         label, combo = QLabel(title), QComboBox()
         label.setProperty("kind", "caption")
+        label.setMinimumHeight(18)  # of letters with something on top
         label.setBuddy(combo)
         combo.setSizeAdjustPolicy(
             QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon

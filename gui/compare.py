@@ -96,7 +96,7 @@ class Compare(QWidget):
         label.setBuddy(self.name)
         self._said = QLabel()
         self._said.setProperty("kind", "dim")
-        self.keep_button = QPushButton()
+        self.keep_button = QPushButton(tr("&Keep"))
         self.keep_button.setProperty("kind", "primary")
         self.keep_button.clicked.connect(self._keep)
         self.use_button = QPushButton(tr("&Use it now"))

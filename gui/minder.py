@@ -40,6 +40,7 @@ class Minder(QObject):
         self._target = target
         self._ending = False
         self._plain = False  # started with defaults, as what was kept is refused
+        self._answered = False  # the gate that was started last did
         self.child = Child(self)
         self.child.ready.connect(driver.attach)
         self.child.ended.connect(self._child_ended)
@@ -74,8 +75,7 @@ class Minder(QObject):
         return found
 
     def _connected(self, _: dict[str, Any]) -> None:
-        if self._plain:
-            return
+        self._answered = True
 
     def _lost(self, why: str) -> None:
         if self._ending or self._target is None:
@@ -87,7 +87,9 @@ class Minder(QObject):
         if self._ending:
             return
         self._driver.detach()
-        if not self._plain and self.child.pid == 0 and self._kept() and not self._driver.alive:
+        answered, self._answered = self._answered, False
+        kept = {} if self._plain else self._kept()
+        if not answered and any(kept.values()):
             self._plain = True
             self._status.wait(
                 tr("What was set does not work: {why}. Starting plainly …", why=why)
@@ -95,7 +97,7 @@ class Minder(QObject):
             self.child.restart({})
             return
         self._status.wait(tr("The gate stopped: {why}. Starting it again …", why=why))
-        self.child.restart()
+        self.child.restart(kept)
 
     def _reach(self) -> None:
         """Connect to the gate elsewhere."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from PyQt6.QtCore import Qt, pyqtSignal
+from PyQt6.QtCore import pyqtSignal
 from PyQt6.QtWidgets import QFrame, QGridLayout, QLabel, QPushButton, QSizePolicy, QWidget
 
 from gui.corrections import Kind
@@ -42,11 +42,12 @@ class Mistakes(QFrame):
             button.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.lesson = QPushButton()
         self.lesson.setProperty("kind", "quiet")
+        self.lesson.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self.lesson.clicked.connect(lambda: context.open_page("teach"))
         grid.addWidget(title, 0, 0, 1, 2)
         grid.addWidget(self.opened, 1, 0)
         grid.addWidget(self.missed, 1, 1)
-        grid.addWidget(self.lesson, 2, 0, 1, 2, Qt.AlignmentFlag.AlignLeft)
+        grid.addWidget(self.lesson, 2, 0, 1, 2)
         self.opened.clicked.connect(lambda: self.keep("opened"))
         self.missed.clicked.connect(lambda: self.keep("missed"))
         context.corrections.changed.connect(self._count)

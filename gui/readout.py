@@ -6,7 +6,7 @@ import time
 from typing import Any
 
 from PyQt6.QtCore import Qt
-from PyQt6.QtWidgets import QFrame, QGridLayout, QLabel, QWidget
+from PyQt6.QtWidgets import QFrame, QGridLayout, QLabel, QSizePolicy, QWidget
 
 from gui.i18n import later, tr, trn
 
@@ -31,7 +31,8 @@ class Readout(QFrame):
             mark, text = QLabel(), QLabel()
             mark.setFixedWidth(14)
             mark.setAlignment(Qt.AlignmentFlag.AlignCenter)
-            text.setTextInteractionFlags(Qt.TextInteractionFlag.NoTextInteraction)
+            text.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+            text.setMinimumWidth(150)
             grid.addWidget(mark, row, 0)
             grid.addWidget(text, row, 1)
             self._rows.append((mark, text))
@@ -89,7 +90,7 @@ class Readout(QFrame):
             return
         mark.setText(sign)
         text.setText(words)
-        text.setToolTip(help_text)
+        text.setToolTip(f"{words}. {help_text}" if help_text else "")
         kind = {GOOD: "good", BAD: "warn"}.get(sign, "dim")
         for label in (mark, text):
             wanted = kind if label is mark or kind == "warn" else ""

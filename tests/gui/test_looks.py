@@ -13,7 +13,10 @@ from PyQt6.QtWidgets import (
     QWidget,
 )
 
+from gui import i18n
+from gui.gate_page import GatePage
 from gui.palette import DARK, LIGHT
+from gui.side import WIDTH
 from gui.theme import Theme
 
 
@@ -69,7 +72,7 @@ def name_of(control):
 
 def test_every_control_has_a_name(panel):
     nameless = [c for c in controls(panel.window) if not name_of(c).strip("&")]
-    assert nameless == []
+    assert [(type(c).__name__, type(c.parent()).__name__) for c in nameless] == []
 
 
 @pytest.mark.parametrize("page", ["gate", "tag", "teach", "settings"])
@@ -90,6 +93,17 @@ def test_tab_reaches_every_control_of_a_page(panel, qtbot, page):
     ]
     assert wanted
     assert [c for c in wanted if c not in reached] == []
+
+
+@pytest.mark.parametrize("language", sorted(i18n.NAMES))
+def test_the_gate_page_fits_a_small_screen_in_each_language(context, qtbot, language):
+    i18n.use(language)
+    page = GatePage(context)
+    qtbot.addWidget(page)
+    page.resize(800 - WIDTH, 394)
+    page.show()
+    qtbot.waitExposed(page)
+    assert page._scroll.widget().width() <= page._scroll.viewport().width()
 
 
 @pytest.mark.parametrize("page", ["gate", "tag", "teach", "settings"])
