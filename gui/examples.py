@@ -147,10 +147,8 @@ class Examples(QWidget):
             style.polish(self.button)
 
     def choose_device(self, name: str) -> None:
-        """Record from a device; empty is the default one."""
+        """Record from a device; empty is the gate's."""
         self.inputs.show_device(name)
-        for takes in self.sides.values():
-            takes.choose_device(name)
 
     def show_gates(self, gates: Sequence[tuple[str, Path]]) -> None:
         """Offer the gates that may go on to learn: names and files."""

@@ -15,13 +15,13 @@ FILE: Final = "\0file"  # of the row that opens a file; no device is called so
 
 
 class InputChoice(QComboBox):
-    """Input devices by name, the default one first, and a file last.
+    """Input devices by name, the gate's first, and a file last.
 
     Args:
         files: whether a file may be chosen, too.
 
     Signals:
-        device_chosen: name of a device; empty is the default one.
+        device_chosen: name of a device; empty is the gate's.
         file_wanted: the person wants to choose a file.
     """
 
@@ -43,7 +43,7 @@ class InputChoice(QComboBox):
 
     @property
     def device(self) -> str:
-        """The device that is chosen; empty is the default one."""
+        """The device that is chosen; empty is the gate's."""
         return self._device
 
     def look(self) -> None:
@@ -66,7 +66,7 @@ class InputChoice(QComboBox):
         self._looking = False
         self._known = list(dict.fromkeys(names))
         self.clear()
-        self.addItem(tr("Default microphone"), "")
+        self.addItem(tr("The gate's microphone"), "")
         for name in self._known:
             self.addItem(name, name)
         if self._device and self._device not in self._known:

@@ -107,7 +107,10 @@ def serve(read: Any, tell: Any) -> None:
 def _open(sounddevice: Any, sound: NDArray[np.float32], ask: dict[str, Any]) -> Any:
     """The output stream at the device's own rate, and the tape that it plays."""
     device = ask.get("device") or None
-    about = sounddevice.query_devices(device, "output")
+    try:
+        about = sounddevice.query_devices(device, "output")
+    except ValueError:  # none of that name, or several
+        device, about = None, sounddevice.query_devices(None, "output")
     rate = round(about["default_samplerate"])
     if rate != ask["rate"]:
         import soxr

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 
 import numpy as np
@@ -34,7 +35,7 @@ class RecordButton(QWidget):
         complained: why it could not record, in a sentence.
 
     Attributes:
-        device: name of the input device; empty is the default one.
+        device: gives the input device, and whether it must be that one, as of `Recording`.
     """
 
     began = pyqtSignal()
@@ -43,7 +44,7 @@ class RecordButton(QWidget):
 
     def __init__(self, side: SideName, theme: Theme, beside: QPushButton) -> None:
         super().__init__()
-        self.device = ""
+        self.device: Callable[[], tuple[str, bool]] = lambda: ("", True)
         self._side, self._theme = side, theme
         self._recording: Recording | None = None
         self._peaks: list[float] = []
@@ -89,7 +90,7 @@ class RecordButton(QWidget):
         except OSError as e:
             self.complained.emit(tr("It cannot be written: {why}.", why=e.strerror))
             return
-        recording = self._recording = Recording(path, self.device, source)
+        recording = self._recording = Recording(path, *self.device(), source)
         recording.failed.connect(self._failed)
         recording.done.connect(lambda _: self._ended(recording))
         self._peaks, self._seconds = [], 0.0

@@ -12,11 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PyQt6.QtCore import QObject, pyqtBoundSignal, pyqtSignal
 
+from gui.gate_devices import open_input
 from gui.i18n import tr
 from gui.plain import sentence
 from realtime.errors import AudioError, RtError
 from realtime.outputs.audio import FileSink, Kind
-from realtime.sources import Block, DeviceChange, Source, open_source
+from realtime.sources import Block, DeviceChange, Source
 
 LONGEST_S: Final = 120.0  # then it stops by itself
 PEAKS_PER_S: Final = 20  # for the eye
@@ -30,6 +31,7 @@ class Recording(QObject):
     Args:
         path: the file; whole or not there when it is over.
         device: name of an input device; empty is the default one.
+        exactly: fail if there is no such device; otherwise the default one serves.
         source: in place of a device.
 
     Signals:
@@ -46,11 +48,17 @@ class Recording(QObject):
     done = pyqtSignal(float)
     failed = pyqtSignal(str)
 
-    def __init__(self, path: Path, device: str = "", source: Source | None = None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        device: str = "",
+        exactly: bool = True,
+        source: Source | None = None,
+    ) -> None:
         super().__init__()
         self.path = path
         self.peaks: deque[float] = deque(maxlen=QUEUE)
-        self._device = device
+        self._device, self._exactly = device, exactly
         self._source = source
         self._stopped = threading.Event()
         self._lock = threading.Lock()
@@ -75,7 +83,7 @@ class Recording(QObject):
 
     def _work(self) -> None:
         try:
-            source = self._source or open_source(device=self._device or None, channels=1)
+            source = self._source or open_input(self._device, self._exactly)
             with self._lock:
                 self._source = source
             if self._stopped.is_set():

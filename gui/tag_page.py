@@ -6,10 +6,12 @@ import time
 from pathlib import Path
 from typing import Any, Final
 
+import msgspec
 from PyQt6.QtGui import QDragEnterEvent, QDropEvent
 from PyQt6.QtWidgets import QFileDialog, QVBoxLayout
 
 from gui.ear import BANDS, COLUMN_S, Tag
+from gui.gate_devices import gate_input, gate_output
 from gui.i18n import tr
 from gui.model_choice import SUFFIXES
 from gui.page import Context, Page
@@ -40,6 +42,7 @@ class TagPage(Page):
         self._named: dict[str, int] = {}
         self._own: dict[str, dict[str, float]] = {}  # thresholds by model
         self._wish = Wish(DEFAULT_MODEL)
+        self._device = ""  # that was chosen; empty is the gate's
         self._wanted = True
         self._shown = False
         self._last_s = 0.0
@@ -94,21 +97,26 @@ class TagPage(Page):
 
     def choose_model(self, model: str) -> None:
         """Use a shipped model or a file, if it can be used."""
-        self._listen(Wish(model, self._wish.device, self._wish.path))
+        self._listen(Wish(model, path=self._wish.path))
 
     def choose_device(self, name: str) -> None:
-        """Listen to a device; empty is the default one."""
-        self._listen(Wish(self._wish.model, name))
+        """Listen to a device; empty is the gate's."""
+        self._device = name
+        self._listen(Wish(self._wish.model))
 
     def choose_sound(self, path: str | Path, speed: float = 1.0) -> None:
         """Listen to a file, as slowly as it sounds."""
-        self._listen(Wish(self._wish.model, self._wish.device, str(path), speed=speed))
+        self._listen(Wish(self._wish.model, path=str(path), speed=speed))
 
     def _listen(self, wish: Wish) -> None:
         self._want(True)
         self.view.note(tr("Opening …"))
         own = self._own.get(Path(wish.model).stem, {})
-        self.tagger.listen(Wish(wish.model, wish.device, wish.path, dict(own), wish.speed))
+        chosen = self._device
+        device, exactly = chosen or gate_input(self.context.driver), bool(chosen)
+        self.tagger.listen(
+            msgspec.structs.replace(wish, device=device, exactly=exactly, thresholds=dict(own))
+        )
 
     def _ask_model(self) -> None:
         kinds = " ".join(f"*{s}" for s in SUFFIXES)
@@ -153,6 +161,7 @@ class TagPage(Page):
         if self.player.what == tag.number:
             self.player.stop()
         elif len(tag.clip):
+            self.player.device = gate_output(self.context.driver)
             self.player.play([tag.clip], tag.rate, tag.number)
             self.view.list.show_playing(tag.number)
 
@@ -184,7 +193,7 @@ class TagPage(Page):
         if session.wish.path:
             self.view.inputs.show_file(session.source)
         else:
-            self.view.inputs.show_device(session.wish.device)
+            self.view.inputs.show_device(self._device)
         self.view.bars.set_labels(card.labels, self._thresholds(), card.decision.background)
         bands = Bands(card.rate, COLUMN_S, BANDS)
         a, b, c = (bands.band_of(hz) if hz < card.rate / 2 else 0.0 for hz in TICKS_HZ)
@@ -200,7 +209,7 @@ class TagPage(Page):
         if self._wish.path and self._session is not None:
             self.view.inputs.show_file(self._session.source)
         else:
-            self.view.inputs.show_device(self._wish.device)
+            self.view.inputs.show_device(self._device)
 
     def _ended(self, why: str) -> None:
         self._take()
@@ -282,7 +291,7 @@ class TagPage(Page):
         return {
             "model": self._wish.model,
             "own": self.view.models.own,
-            "device": self._wish.device,
+            "device": self._device,
             "thresholds": self._own,
             "on": self.view.on.isChecked(),
             "listens": self._wanted,
@@ -302,9 +311,10 @@ class TagPage(Page):
             self.view.models.own = [str(m) for m in models if Path(str(m)).is_file()]
         model, device = kept.get("model"), kept.get("device")
         model = model if isinstance(model, str) and model else DEFAULT_MODEL
-        self._wish = Wish(model, device if isinstance(device, str) else "")
+        self._wish = Wish(model)
+        self._device = device if isinstance(device, str) else ""
         self.view.models.show_model(model)
-        self.view.inputs.show_device(self._wish.device)
+        self.view.inputs.show_device(self._device)
         self.view.on.setChecked(kept.get("on") is True)
         self._want(kept.get("listens") is not False)
 

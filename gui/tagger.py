@@ -17,6 +17,7 @@ import msgspec
 from PyQt6.QtCore import QObject, pyqtBoundSignal, pyqtSignal
 
 from gui.ear import Ear
+from gui.gate_devices import open_input
 from gui.i18n import tr
 from gui.paced import PacedFile
 from gui.plain import sentence
@@ -25,7 +26,7 @@ from realtime.engine import Engine
 from realtime.errors import CardError, RtError
 from realtime.library import find_model
 from realtime.runners import Runner, open_runner
-from realtime.sources import Source, open_source
+from realtime.sources import Source
 
 END_S: Final = 0.9  # that the thread gets at the end; afterwards it dies with the process
 
@@ -36,6 +37,7 @@ class Wish(msgspec.Struct, frozen=True):
     Args:
         model: a shipped name, or a file.
         device: name of an input device; empty is the default one.
+        exactly: fail if there is no such device; otherwise the default one serves.
         path: a sound file in place of a device.
         thresholds: label to threshold, over the card's.
         speed: of a file.
@@ -43,6 +45,7 @@ class Wish(msgspec.Struct, frozen=True):
 
     model: str
     device: str = ""
+    exactly: bool = True
     path: str = ""
     thresholds: dict[str, float] = {}
     speed: float = 1.0
@@ -184,7 +187,7 @@ class Tagger(QObject):
         try:
             if wish.path:
                 return PacedFile(wish.path, wish.speed)
-            return open_source(device=wish.device or None)
+            return open_input(wish.device, wish.exactly)
         except RtError as e:
             self._tell(self.failed, sentence(e, wish.path))
             return None

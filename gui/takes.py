@@ -275,10 +275,6 @@ class Takes(QFrame):
         """Whether it records now."""
         return self.recorder.records
 
-    def choose_device(self, name: str) -> None:
-        """Record from a device; empty is the default one."""
-        self.recorder.device = name
-
     def stop_recording(self) -> None:
         """Stop, if it records; what was recorded is kept."""
         if self.records:

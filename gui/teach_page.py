@@ -10,6 +10,7 @@ from PyQt6.QtWidgets import QStackedWidget, QVBoxLayout
 from gui.aside import aside
 from gui.compare import Compare, gate_path
 from gui.examples import Examples
+from gui.gate_devices import gate_input, gate_output
 from gui.i18n import tr
 from gui.keeping import keep_gate, learned_gates
 from gui.lesson import Lesson
@@ -55,6 +56,7 @@ class TeachPage(Page):
             takes = examples.sides[side]
             takes.play.connect(self._play)
             takes.complained.connect(self._complain)
+            takes.recorder.device = self._device
             takes.recorder.began.connect(self.player.stop)
             takes.left_out = self._left_out  # type: ignore[method-assign]
         examples.learn.connect(self.learn)
@@ -74,6 +76,11 @@ class TeachPage(Page):
     def _complain(self, text: str) -> None:
         self.examples.note(text, "warn")
         self.context.say(text)
+
+    def _device(self) -> tuple[str, bool]:
+        """The microphone that records, and whether the person chose it."""
+        chosen = self.examples.inputs.device
+        return chosen or gate_input(self.context.driver), bool(chosen)
 
     # --- the recordings -----------------------------------------------------------------------
 
@@ -133,6 +140,7 @@ class TeachPage(Page):
     def _done(self, outcome: Outcome) -> None:
         self.examples.show_learning(False)
         self._kept = None
+        self.player.device = gate_output(self.context.driver)
         self.compare.show_outcome(outcome, self._proposal(outcome.task))
         self._stack.setCurrentWidget(self.compare)
         self.compare.lanes.play_button.setFocus()
@@ -207,6 +215,7 @@ class TeachPage(Page):
         def read(found: tuple[Any, int] | None) -> None:
             if found is not None:
                 audio, rate = found
+                self.player.device = gate_output(self.context.driver)
                 self.player.play([audio], rate, take.path, begin=begin)
                 self._show_playing(take.path, begin)
 

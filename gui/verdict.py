@@ -68,7 +68,7 @@ def figures(report: dict[str, Any]) -> Rows:
     cut = [f["onset_cut_ms"] for f in found]
     rows: list[tuple[str, list[float | None], Callable[[float], str]]] = [
         (tr("Beginning cut off"), [c["median"] for c in cut], _ms),
-        (tr("Beginning cut off, the worst 5 %"), [c["p95"] for c in cut], _ms),
+        (tr("– in the worst 5 %"), [c["p95"] for c in cut], _ms),
         (tr("Wanted sound lost"), [f["target_lost_pct"] for f in found], _percent),
         (tr("Wrongly open, in a minute"), [f["false_open_s_per_min"] for f in found], _seconds),
     ]

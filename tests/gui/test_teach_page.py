@@ -237,7 +237,7 @@ def test_the_figures_say_which_is_better():
     rows = dict(figures(report()))
     assert rows["Missed altogether"] == [("0 of 80", True), ("3 of 80", False)] * 2
     assert rows["Beginning cut off"] == [("10 ms", False)] * 4
-    assert rows["Beginning cut off, the worst 5 %"][0] == ("–", False)
+    assert rows["– in the worst 5 %"][0] == ("–", False)
     assert rows["Wanted sound lost"][:2] == [("5.0 %", True), ("20.0 %", False)]
     assert len(columns(report())) == 4
 
