@@ -52,7 +52,7 @@ arm: $(FULL)/.installed
 	RT_ARM=build/arm $(FULL)/bin/python -m pytest -m pi tests/arm $(ARGS)
 
 endure: $(FULL)/.installed
-	OMP_NUM_THREADS=1 $(FULL)/bin/python tests/bench/bench_live_gate.py --minutes 10 $(ARGS)
+	OMP_NUM_THREADS=1 $(FULL)/bin/python tests/bench/bench_live_gate.py --endure 10 $(ARGS)
 
 lint: $(FULL)/.installed
 	$(FULL)/bin/ruff check .

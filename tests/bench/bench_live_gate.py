@@ -1,14 +1,14 @@
 """What a live gate costs, and whether it keeps every sample for ten minutes.
 
     python tests/bench/bench_live_gate.py
-    python tests/bench/bench_live_gate.py --minutes 10
+    python tests/bench/bench_live_gate.py --endure 10
 
 48 kHz stereo in blocks of 128 samples, through a real PortAudio stream on a JACK server with
 its dummy driver; without jackd nothing is measured. Costs are processor time per second of
 sound, so other work on the machine counts for little, but for the caches that it fills: that
 is why each part is also measured straight after itself.
 
-With `--minutes` only endurance is measured. A player sends noise that never repeats to the gate
+With `--endure` only endurance is measured. A player sends noise that never repeats to the gate
 and to itself; the gate (`voice`, closed gain 0 dB, so everything has to come through) has every
 core beside it at work. Each sample that comes back from the gate is compared with what the
 player heard of itself. Status 1 if one was dropped, repeated or changed.
@@ -233,7 +233,7 @@ def endure(minutes: float, busy: int) -> dict[str, Any]:
 
 def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     parser = report.options(__doc__ or "")
-    parser.add_argument("--minutes", type=float, help="measure endurance, for so long")
+    parser.add_argument("--endure", type=float, metavar="MINUTES", help="measure endurance")
     parser.add_argument("--busy", type=int, help="processes at work meanwhile (one a core)")
     parser.add_argument("--live", choices=FORMS, help="one form, on the server that runs")
     args = report.parse(parser, argv)
@@ -245,10 +245,10 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     if shutil.which("jackd") is None:
         print("jackd is not installed: nothing is measured")
         return {}
-    if args.minutes:
-        heard = endure(args.minutes, report.cores() if args.busy is None else args.busy)
+    if args.endure:
+        heard = endure(args.endure, report.cores() if args.busy is None else args.busy)
         rows = [[name.replace("_", " "), value] for name, value in heard.items()]
-        report.show_table(f"{args.minutes:g} minutes of noise", ["", "count"], rows)
+        report.show_table(f"{args.endure:g} minutes of noise", ["", "count"], rows)
         report.save("live-gate-endurance", {"machine": machine, **heard})
         if heard["wrong"]:
             raise SystemExit(1)
