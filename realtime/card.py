@@ -7,6 +7,7 @@ contradictions are errors that name the field.
 
 from __future__ import annotations
 
+from collections import Counter
 from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -17,6 +18,7 @@ from realtime.errors import CardError
 from realtime.features import FeatureSpec
 
 FORMAT = 1
+MOST_BYTES = 1 << 20  # of JSON
 
 Unit = Annotated[float, msgspec.Meta(ge=0.0, le=1.0)]
 Seconds = Annotated[float, msgspec.Meta(ge=0.0, le=3600.0)]
@@ -139,7 +141,7 @@ class Card(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
             )
         if not self.labels:
             raise CardError("card field labels is empty", "name every score")
-        twice = sorted({x for x in self.labels if self.labels.count(x) > 1})
+        twice = sorted(x for x, n in Counter(self.labels).items() if n > 1)
         if twice:
             raise CardError(
                 f"card field labels names {', '.join(twice)} twice", "labels are unique"
@@ -274,6 +276,10 @@ def read_card(path: Path) -> Card:
         CardError: as `parse_card`, or the file cannot be read.
     """
     try:
-        return parse_card(path.read_bytes(), str(path))
+        with path.open("rb") as file:
+            text = file.read(MOST_BYTES + 1)
     except OSError as e:
         raise CardError(f"{path}: {e.strerror}", "give the card's file with --card") from e
+    if len(text) > MOST_BYTES:
+        raise CardError(f"{path} has more than {MOST_BYTES} bytes", "this is no card")
+    return parse_card(text, str(path))

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from realtime.card import Card, parse_card, read_card
 from realtime.errors import CardError, RunnerError, UsageError
+from realtime.runners.untrusted import check_card
 
 Array = NDArray[np.float32]
 Runtime = Literal["onnx", "litert"]
@@ -130,8 +131,12 @@ def find_card(path: Path, inside: str | bytes | None, given: Card | None) -> Car
     Raises:
         CardError: none, or a wrong one.
     """
-    if given is not None:
-        return given
+    card = given if given is not None else _own_card(path, inside)
+    check_card(card, str(path))
+    return card
+
+
+def _own_card(path: Path, inside: str | bytes | None) -> Card:
     if inside:
         return parse_card(inside, str(path))
     for beside in (

@@ -10,6 +10,7 @@ import re
 import sys
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
@@ -18,7 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from realtime.card import Card
+from realtime.card import MOST_BYTES, Card
 from realtime.errors import MissingExtra, RunnerError
 from realtime.runners import CARD_FILE, find_card
 from realtime.runners.plan import Array, Plan, Tensor
@@ -162,9 +163,17 @@ def _card_inside(path: Path) -> bytes | None:
         return None
     try:
         with zipfile.ZipFile(path) as archive:
-            return archive.read(CARD_FILE) if CARD_FILE in archive.namelist() else None
-    except (zipfile.BadZipFile, OSError, RuntimeError) as e:
+            if CARD_FILE not in archive.namelist():
+                return None
+            with archive.open(CARD_FILE) as file:  # it may say any size, and unpack to more
+                text = file.read(MOST_BYTES + 1)
+    except (zipfile.BadZipFile, zlib.error, OSError, RuntimeError) as e:
         raise RunnerError(f"{path}: its associated files cannot be read: {e}") from e
+    if len(text) > MOST_BYTES:
+        raise RunnerError(
+            f"{path}: its card has more than {MOST_BYTES} bytes", "export it anew"
+        )
+    return text
 
 
 def _ports(interpreter: Any, where: str) -> tuple[dict[str, Port], dict[str, Port]]:

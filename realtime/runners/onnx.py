@@ -13,6 +13,7 @@ from realtime.card import Card
 from realtime.errors import MissingExtra, RunnerError
 from realtime.runners import CARD_KEY, find_card
 from realtime.runners.plan import Array, Plan, Tensor
+from realtime.runners.untrusted import check_onnx
 
 FATAL_ONLY = 4  # errors reach us as exceptions; the runtime need not print them as well
 FLOATS = {
@@ -211,6 +212,7 @@ def load(path: Path, card: Card | None, threads: int) -> OnnxRunner:
         raise MissingExtra(
             f"{path} needs ONNX Runtime ({e})", "pipx inject rt-tag onnxruntime"
         ) from e
+    check_onnx(path)
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
