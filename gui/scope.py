@@ -7,34 +7,27 @@ To Qt it is a slider of the threshold: arrows move it, a screen reader reads it.
 
 from __future__ import annotations
 
-import math
 import time
 
-from PyQt6.QtCore import QPointF, QRectF, QSize, Qt, pyqtSignal
+from PyQt6.QtCore import QPointF, QSize, Qt, pyqtSignal
 from PyQt6.QtGui import (
     QFocusEvent,
-    QFontMetrics,
     QKeyEvent,
     QMouseEvent,
     QPainter,
     QPaintEvent,
-    QPen,
-    QPixmap,
-    QPolygonF,
     QResizeEvent,
     QWheelEvent,
 )
 from PyQt6.QtWidgets import QAbstractSlider, QSizePolicy, QWidget
 
 from gui.i18n import tr
+from gui.overlay import FOOT, GUTTER, Overlay
 from gui.quantity import THRESHOLD, THRESHOLD_DB, Quantity
-from gui.strip import GAP, GRID_DB, Strip
+from gui.strip import Strip
 from gui.theme import Theme
-from gui.trace import SPAN_S, Trace
+from gui.trace import Trace
 
-GUTTER = 58  # pixels on the right, where the threshold is held
-FOOT = 18  # pixels under the plot, for seconds
-FLAG = 7  # pixels, the width of an opening's flag
 NEAR_PX = 14  # from the line, to take hold of it
 BEHIND_S = 0.05  # what is shown is that old, so that it can move evenly
 STALE_S = 0.4  # without news the picture stands
@@ -58,6 +51,7 @@ class Scope(QAbstractSlider):
         self._theme = theme
         self._trace = trace
         self._strip = Strip(trace, theme)
+        self._overlay = Overlay(self._strip, theme)
         self._t = 0.0
         self._ahead: float | None = None  # gate's seconds minus ours
         self._seen = (-1, 0.0)  # newest bin, and when it came
@@ -220,8 +214,7 @@ class Scope(QAbstractSlider):
 
     def _restyle(self) -> None:
         self._strip.repaint()
-        self._flag = self._make_flag()
-        self._names = self._name(tr("Level, and what is taken away")), self._name(tr("Score"))
+        self._overlay.lay_out(self.devicePixelRatioF())
         self.update()
 
     def _lay_out(self) -> None:
@@ -235,137 +228,24 @@ class Scope(QAbstractSlider):
         self._restyle()
 
     def paintEvent(self, event: QPaintEvent | None) -> None:
-        """The picture, then what lies over it."""
-        theme, strip = self._theme, self._strip
+        """The picture, then what lies over it; what is around it not in every frame."""
+        strip, over, value = self._strip, self._overlay, self.current()
         painter = QPainter(self)
         around = event is None or event.rect().right() >= strip.width
-        if around:  # not in every frame
-            back = theme.color("back")
-            painter.fillRect(strip.width, 0, GUTTER, self.height(), back)
-            painter.fillRect(0, strip.height, strip.width, self.height() - strip.height, back)
-            self._paint_scales(painter)
-        strip.show(painter, self._t)
-        self._paint_names(painter)
-        self._paint_marks(painter)
-        if self.veil:
-            self._paint_veil(painter)
-        self._paint_threshold(painter)
-        if around:
-            self._paint_tag(painter)
-        if self.hasFocus():
-            width, height, ring = strip.width, strip.height, theme.color("accent")
-            painter.fillRect(0, 0, width, 2, ring)
-            painter.fillRect(0, height - 2, width, 2, ring)
-            painter.fillRect(0, 0, 2, height, ring)
-            painter.fillRect(width - 2, 0, 2, height, ring)
-        painter.end()
-
-    def _paint_scales(self, painter: QPainter) -> None:
-        strip = self._strip
-        painter.setFont(self._theme.font(11))
-        painter.setPen(self._theme.color("dim"))
-        right = strip.width + 6
-        middle = Qt.AlignmentFlag.AlignVCenter
-        for db in GRID_DB[::2] if strip.level_lane.height() < 160 else GRID_DB:
-            if strip.by_level and abs(self._y_of(self.current()) - strip.level_y(db)) < 18:
-                continue
-            box = QRectF(right, strip.level_y(db) - 8, GUTTER - 8, 16)
-            painter.drawText(box, middle, f"{db:.0f}".replace("-", "−"))
-        foot = QRectF(0, strip.height + 2, strip.width, FOOT - 2)
-        for seconds in (10, 8, 6, 4, 2):
-            x = strip.width * (1 - seconds / SPAN_S)
-            box = QRectF(x if seconds == 10 else x - 30, foot.top(), 60, foot.height())
-            side = (
-                Qt.AlignmentFlag.AlignLeft if seconds == 10 else Qt.AlignmentFlag.AlignHCenter
-            )
-            painter.drawText(box, side, f"−{seconds} s")
-        painter.drawText(foot, Qt.AlignmentFlag.AlignRight, tr("now"))
-
-    def _paint_names(self, painter: QPainter) -> None:
-        """What the lanes show."""
-        strip = self._strip
-        if strip.width > 420:
-            painter.drawPixmap(4, 4, self._names[0])
-            if not strip.by_level:
-                painter.drawPixmap(4, round(strip.score_lane.top()) + 4, self._names[1])
-
-    def _name(self, text: str) -> QPixmap:
-        """A lane's name on a ground of its own."""
-        font, ratio = self._theme.font(11), self.devicePixelRatioF()
-        width = QFontMetrics(font).horizontalAdvance(text) + 10
-        found = QPixmap(round(width * ratio), round(17 * ratio))
-        found.setDevicePixelRatio(ratio)
-        found.fill(self._theme.color("sunken"))
-        painter = QPainter(found)
-        painter.setFont(font)
-        painter.setPen(self._theme.color("dim"))
-        painter.drawText(QRectF(0, 0, width, 17), Qt.AlignmentFlag.AlignCenter, text)
-        painter.end()
-        return found
-
-    def _paint_marks(self, painter: QPainter) -> None:
-        """A small flag where the gate opened."""
-        strip = self._strip
-        top = round(strip.level_lane.bottom()) - (GAP if strip.by_level else 0)
-        for t in reversed(self._trace.marks):
-            if t < self._t - SPAN_S:
-                break
-            x = round(strip.x_of(t, self._t))
-            if x < strip.width - FLAG:
-                painter.drawPixmap(x, top, self._flag)
-
-    def _make_flag(self) -> QPixmap:
-        ratio = self.devicePixelRatioF()
-        found = QPixmap(round(FLAG * ratio), round(GAP * ratio))
-        found.setDevicePixelRatio(ratio)
-        found.fill(Qt.GlobalColor.transparent)
-        painter = QPainter(found)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(self._theme.color("text"))
-        corners = [QPointF(0, 0), QPointF(FLAG, GAP / 2), QPointF(0, GAP)]
-        painter.drawPolygon(QPolygonF(corners))
-        painter.end()
-        return found
-
-    def _paint_threshold(self, painter: QPainter) -> None:
-        theme, strip = self._theme, self._strip
-        y = round(self._y_of(self.current()))
-        thick = 2 if self._held or self._near or self.hasFocus() else 1
-        if self.close_under is not None:
-            under = round(self._y_of(self.close_under))
-            painter.fillRect(0, under, strip.width, 1, theme.color("text", 0.45))
-        painter.fillRect(0, y - 2, strip.width, thick + 4, theme.color("back", 0.7))
-        painter.fillRect(0, y, strip.width, thick, theme.color("text"))
-
-    def _paint_tag(self, painter: QPainter) -> None:
-        """The threshold's handle, with its value."""
-        theme, strip = self._theme, self._strip
-        y = round(self._y_of(self.current())) + 0.5
         strong = self._held or self._near or self.hasFocus()
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        painter.setPen(QPen(theme.color("text"), 2 if strong else 1.5))
-        painter.drawLine(QPointF(strip.width, y), QPointF(strip.width + 4, y))
-        top = min(max(y - 11, 0), self.height() - 23)
-        tag = QRectF(strip.width + 4, top, GUTTER - 6, 22)
-        painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(theme.color("accent" if strong else "text"))
-        painter.drawRoundedRect(tag, 5, 5)
-        painter.setPen(theme.color("on_accent" if strong else "back"))
-        painter.setFont(theme.font(12, bold=True))
-        text = self.quantity.text(self.current())
-        painter.drawText(tag, Qt.AlignmentFlag.AlignCenter, text)
-
-    def _paint_veil(self, painter: QPainter) -> None:
-        strip = self._strip
-        box = QRectF(0, 0, strip.width, strip.height)
-        painter.fillRect(box, self._theme.color("back", 0.62))
-        painter.setPen(self._theme.color("text"))
-        painter.setFont(self._theme.font(18, bold=True))
-        flags = Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap
-        painter.drawText(box.adjusted(16, 0, -16, 0), int(flags), self.veil)
-
-
-def seconds_shown(scope: Scope) -> float:
-    """Up to when the scope shows the sound, for tests."""
-    return scope._t if math.isfinite(scope._t) else 0.0
+        y = round(self._y_of(value))
+        if around:
+            over.paint_scales(painter, value)
+        strip.show(painter, self._t)
+        over.paint_names(painter)
+        over.paint_flags(painter, reversed(self._trace.marks), self._t)
+        if self.veil:
+            over.paint_veil(painter, self.veil)
+        if self.close_under is not None:
+            over.paint_close(painter, round(self._y_of(self.close_under)))
+        over.paint_threshold(painter, y, strong)
+        if around:
+            over.paint_tag(painter, y, self.quantity.text(value), strong)
+        if self.hasFocus():
+            over.paint_focus(painter)
+        painter.end()

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
-
 from PyQt6.QtCore import QByteArray, QEvent, Qt, QTimer, pyqtSignal
 from PyQt6.QtGui import QCloseEvent, QHideEvent, QKeyEvent, QShowEvent
 from PyQt6.QtWidgets import (
@@ -19,20 +16,19 @@ from PyQt6.QtWidgets import (
 from gui.bar import Banner, Bar
 from gui.corrections import Corrections
 from gui.driver import PAST_S, GateDriver
+from gui.gate_page import GatePage
 from gui.i18n import tr
 from gui.options_page import OptionsPage
 from gui.page import Context, Page
 from gui.side import Side
 from gui.status import Status
 from gui.store import Store
+from gui.tag_page import TagPage
+from gui.teach_page import TeachPage
 from gui.theme import Theme
 
-PAGES = (
-    ("gui.gate_page", "GatePage"),
-    ("gui.tag_page", "TagPage"),
-    ("gui.teach_page", "TeachPage"),
-)
 FRAME_MS = 33
+FRAME = 32  # pixels that a desktop takes for the title
 
 
 class Window(QMainWindow):
@@ -56,6 +52,10 @@ class Window(QMainWindow):
     ) -> None:
         super().__init__()
         self._tray, self._store = tray, store
+        self._clock = QTimer(self)
+        self._clock.setInterval(FRAME_MS)
+        self._clock.setTimerType(Qt.TimerType.PreciseTimer)
+        self._clock.timeout.connect(self._frame)
         self.status = status
         self.setWindowTitle("rt-panel")
         self.setMinimumSize(480, 320)
@@ -76,11 +76,9 @@ class Window(QMainWindow):
             self._stack.addWidget(page)
             self._side.add(page.name, page.title(), last=isinstance(page, OptionsPage))
         self._lay_out()
-        self._clock = QTimer(self)
-        self._clock.setInterval(FRAME_MS)
-        self._clock.setTimerType(Qt.TimerType.PreciseTimer)
-        self._clock.timeout.connect(self._frame)
-        self.resize(1040, 680)
+        screen = self.screen()
+        room = screen.availableGeometry() if screen is not None else self.geometry()
+        self.resize(min(1040, room.width()), min(680, room.height() - FRAME))
         self.restoreGeometry(QByteArray.fromHex(store.get("geometry", "").encode()))
         self.open_page(store.get("page", "gate"))
         if store.complaint:
@@ -139,7 +137,7 @@ class Window(QMainWindow):
 
     @property
     def _running(self) -> bool:
-        return self._clock.isActive() if hasattr(self, "_clock") else False
+        return self._clock.isActive()
 
     def showEvent(self, event: QShowEvent | None) -> None:
         """Begin to draw."""
@@ -227,11 +225,13 @@ class Window(QMainWindow):
     # --- layout -------------------------------------------------------------------------------
 
     def _make_pages(self) -> list[Page]:
-        found: list[Page] = []
-        for module, kind in PAGES:
-            if importlib.util.find_spec(module) is not None:
-                found.append(getattr(importlib.import_module(module), kind)(self.context))
-        return [*found, OptionsPage(self.context, self._tray)]
+        context = self.context
+        return [
+            GatePage(context),
+            TagPage(context),
+            TeachPage(context),
+            OptionsPage(context, self._tray),
+        ]
 
     def _lay_out(self) -> None:
         middle = QHBoxLayout()
