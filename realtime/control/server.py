@@ -73,6 +73,7 @@ class Server(threading.Thread):
         self._posted: deque[Callable[[], None]] = deque()
         self._lock = threading.Lock()  # of `_wake`
         self._ending = False
+        self._round = 0.0  # the next instant to look at every client
 
     # --- from any thread ----------------------------------------------------------------------
 
@@ -126,16 +127,26 @@ class Server(threading.Thread):
         return bool(self._posted) or any(peer.writes for peer in self._peers)
 
     def _turn(self) -> None:
+        ready = set()
         for key, _ in self._selector.select(self._pause()):
             if key.fileobj is self._door:
                 self._admit()
             elif key.fileobj == self._wake:
                 with contextlib.suppress(BlockingIOError):
                     os.eventfd_read(self._wake)
-        for _ in range(len(self._posted)):
+            else:
+                ready.add(key.data)
+        posted = len(self._posted)
+        for _ in range(posted):
             self._posted.popleft()()
         now = time.monotonic()
+        idle = now >= self._round
+        if idle:
+            self._round = now + IDLE_S
         for peer in list(self._peers):
+            due = peer.every_s and now >= peer.next_s
+            if not (posted or idle or due or peer in ready or peer.waits):
+                continue
             self._serve(peer, now)
             if peer.over or peer.stuck(now):
                 self._leave(peer)
@@ -157,11 +168,11 @@ class Server(threading.Thread):
         registered = self._selector.get_map().get(peer.socket)
         if registered is None:
             if wanted:
-                self._selector.register(peer.socket, wanted)
+                self._selector.register(peer.socket, wanted, peer)
         elif not wanted:
             self._selector.unregister(peer.socket)
         elif registered.events != wanted:
-            self._selector.modify(peer.socket, wanted)
+            self._selector.modify(peer.socket, wanted, peer)
 
     def _admit(self) -> None:
         with contextlib.suppress(OSError):
@@ -170,6 +181,7 @@ class Server(threading.Thread):
             if len(strangers) >= MOST_STRANGERS:
                 self._leave(strangers[0])
             self._peers.append(Peer(connection))
+            self._watch(self._peers[-1])
 
     def _leave(self, peer: Peer) -> None:
         with contextlib.suppress(KeyError, ValueError):
