@@ -25,6 +25,7 @@ from models.checkpoint import load_model, load_tensors, save_checkpoint
 from realtime.card import FORMAT, Card, Decision, InputSpec
 from realtime.errors import UsageError
 from train.batches import EITHER, Batches
+from train.datasets.cached import CachedBatches
 from train.loop import (
     follow,
     learning_rate,
@@ -56,7 +57,8 @@ def fit(recipe: Recipe, out: Path) -> Path:
     out.mkdir(parents=True, exist_ok=True)
     torch.set_num_threads(f.threads or os.cpu_count() or 1)
     device = pick_device(f.device)
-    batches = Batches(recipe, read_manifest(Path(recipe.data.manifest)))
+    kind = CachedBatches if recipe.data.cached else Batches
+    batches = kind(recipe, read_manifest(Path(recipe.data.manifest)))
     labels = recipe.data.labels
     torch.manual_seed(f.seed)
     network = _placed(build(recipe.model, len(labels)), device)
@@ -194,7 +196,7 @@ def _loss(
     return mean
 
 
-def _begin(network: Any, batches: Batches) -> None:
+def _begin(network: Any, batches: Batches | CachedBatches) -> None:
     """Networks that are fitted to whole clips at once are, before the first step."""
     rows = batches.pool["clip"].tolist()
     where = next(network.parameters()).device
@@ -202,7 +204,7 @@ def _begin(network: Any, batches: Batches) -> None:
     network.begin(features[:, None].to(where), targets.to(where))
 
 
-def _validation(batches: Batches) -> tuple[Tensor, Tensor]:
+def _validation(batches: Batches | CachedBatches) -> tuple[Tensor, Tensor]:
     rows = [i for i, r in enumerate(batches.rows) if r.split == "val" and r.role == "clip"]
     rows = [i for i in rows if batches.banks[0].length[i] and batches.target[i] != EITHER]
     if not rows:

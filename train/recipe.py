@@ -30,6 +30,9 @@ class Data(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
         background: labels that are no event (unknown, silence).
         licence: of the weights, for the card.
         trained_on: data sets with their licences, for the card.
+        cached: compute the features of labelled clips once and keep them on disk. Nothing then
+            changes the sound, and talk and noises are not used; files of features need it.
+        tile: with `cached`, clips that are too short are repeated, not put into silence.
     """
 
     manifest: str
@@ -38,6 +41,8 @@ class Data(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     background: tuple[str, ...] = ()
     licence: str = "Apache-2.0"
     trained_on: tuple[str, ...] = ()
+    cached: bool = False
+    tile: bool = False
 
 
 class Mix(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
