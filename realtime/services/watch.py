@@ -31,6 +31,8 @@ from realtime.sources import Block, DeviceChange, Source
 WAITED_S = 0.002  # a block for which the engine waited so long was not there before
 BEHIND_S = 2.0  # late by so much is behind; a device keeps ten seconds
 CAUGHT_UP_S = 0.5
+JUMP_S = 1.0  # a block that comes so late although it was waited for
+JUMPS = 3  # of which so many make it the rule
 BUCKET_S = 30.0  # of which the earliest block counts: schedulers are late, never early
 BUCKETS = 40
 SURE = 10  # buckets before a drift is said: 5 minutes
@@ -148,17 +150,29 @@ class Watch:
     def _forget(self) -> None:
         """Start to compare the clocks anew."""
         self._newest: float | None = None  # wall clock less sound, of a block just heard
+        self._jumps = 0
         self._buckets: deque[tuple[float, float]] = deque(maxlen=BUCKETS)
 
     def _judge(self, offset: float, fresh: bool, now: float, end: float) -> None:
-        """One block: how late it is, and what it says about the clocks."""
-        if self._newest is None:
-            self._newest = offset
-        late = offset - self._newest
-        if fresh or late < 0:
-            self._newest, late = offset, 0.0
+        """One block: how late it is, and what it says about the clocks.
+
+        Args:
+            offset: wall clock less sound.
+            fresh: the engine had to wait for it.
+            now: wall clock.
+            end: end of the block, seconds of sound.
+        """
+        newest = offset if self._newest is None else self._newest
+        late = offset - newest
+        if fresh and late >= JUMP_S:
+            # this process was stopped while it waited, and old sound comes first; or the device
+            # paused, and then the next blocks have to be waited for as well
+            self._jumps += 1
+        if late < 0 or (fresh and (late < JUMP_S or self._jumps >= JUMPS)):
+            newest, late, self._jumps = offset, 0.0, 0
             self._compare(offset, now, end)
-        if not self._behind and late > BEHIND_S:
+        self._newest = newest
+        if not self._behind and late > BEHIND_S and not fresh:
             self._behind = True
             log.warning("decisions are %.1f s behind the sound", late)
             self._told.append(Pace(state="behind", seconds=late, t=end))

@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import threading
+import time
 
 import pytest
 
@@ -61,8 +62,11 @@ class Told:
         def is_so():
             return next((p for t, p in reversed(self.messages) if t == topic), "") == payload
 
+        self.wait_for(is_so, topic, limit_s)
+
+    def wait_for(self, is_so, what, limit_s=60):
         with self.change:
-            assert self.change.wait_for(is_so, limit_s), f"{topic}: {self.messages}"
+            assert self.change.wait_for(is_so, limit_s), f"{what}: {self.messages}"
 
     def close(self):
         self.client.disconnect()
@@ -85,6 +89,11 @@ def test_the_broker_knows_the_microphone(rt_tag, jack, band_model, kit, port, re
             jack.play(kit.tones(("", 1.0), ("low", 1.0), ("", 1.0)), kit.rate)
             told.wait("label/low", "OFF")
             told.wait("health/microphone", "silent")  # the player has gone
+            process.send_signal(signal.SIGSTOP)
+            time.sleep(4.0)  # sound goes on, and waits
+            process.send_signal(signal.SIGCONT)
+            told.wait_for(lambda: ("health/pace", "behind") in told.messages, "behind")
+            told.wait("health/pace", "ok")
             jack.stop()
             told.wait("health/microphone", "lost")
             jack.start()

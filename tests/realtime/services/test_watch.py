@@ -34,19 +34,24 @@ class Card:
         clock: of the computer.
         seconds: of sound.
         speed: of its own clock against the computer's.
+        changes: position to the state of a device.
+        pause: position at which it gives nothing for 5 s, and loses that without a word.
+        stop: position at which this process stands still for 5 s, while sound goes on.
     """
 
     name, rate, channels, live = "Card", RATE, 1, True
 
-    def __init__(self, clock, seconds, speed=1.0, changes=()):
+    def __init__(self, clock, seconds, speed=1.0, changes=(), pause=None, stop=None):
         self.clock, self.seconds, self.speed = clock, seconds, speed
-        self.changes = dict(changes)  # position to state
+        self.changes, self.pause, self.stop = dict(changes), pause, stop
 
     def blocks(self):
         began = self.clock.now
         for position in range(0, round(self.seconds * RATE), BLOCK):
             if position in self.changes:
                 yield DeviceChange(self.changes[position], self.name, position)
+            began += 5.0 * (position == self.pause)
+            self.clock.now += 5.0 * (position == self.stop)
             there = began + (position + BLOCK) / RATE / self.speed
             self.clock.now = max(self.clock.now + 1e-5, there)  # wait for it
             yield Block(audio=np.zeros((BLOCK, 1), np.float32), position=position)
@@ -101,6 +106,19 @@ def test_one_long_pause_is_told(hear):
     pauses = iter([5.0])
     events = hear(Card(clock, 30), clock, lambda t: next(pauses, 0.01) if t > 10 else 0.01)
     assert [e.state for e in events] == ["behind", "keeping up"]
+
+
+def test_standing_still_is_being_behind(hear):
+    """As when a computer is so busy that this program does not run at all."""
+    clock = Time()
+    events = hear(Card(clock, 60, stop=30 * RATE), clock, lambda t: 0.01)
+    assert [e.state for e in events] == ["behind", "keeping up"]
+    assert events[0].seconds == pytest.approx(5.0, abs=0.2)
+
+
+def test_a_device_that_pauses_is_not_late_for_ever(hear):
+    clock = Time()
+    assert hear(Card(clock, 60, pause=30 * RATE), clock, lambda t: 0.01) == []
 
 
 def compare(kit, house, speed, seconds):
