@@ -39,6 +39,7 @@ class Host:
 
     Attributes:
         setup: the one in force.
+        switches: "bypass" and "mute".
         gate: the gate that runs, or the last one; None before the first.
         phase: "starting", "running", "waiting" (for a device), "lost" (it was there), "ended".
         trouble: why it waits.
@@ -59,7 +60,7 @@ class Host:
         self.restarts = 0
         self.fault: BaseException | None = None
         self._on_event, self._on_change = on_event, on_change
-        self._switches = {"bypass": False, "mute": False}
+        self.switches = {"bypass": False, "mute": False}
         self._coming: LiveGate | None = None  # it is being started
         self._opener = Opener()
         self._events: queue.SimpleQueue[LiveEvent | None] = queue.SimpleQueue()
@@ -87,7 +88,7 @@ class Host:
 
     def switch(self, **switches: bool) -> None:
         """Bypass or mute, at once, also while a gate starts."""
-        self._switches |= switches
+        self.switches |= switches
         gate = self.gate
         if gate is not None:
             gate.set(**switches)
@@ -119,7 +120,7 @@ class Host:
         """How things are."""
         gate = self.gate
         if gate is None:
-            return self.setup.resting(self._switches)
+            return self.setup.resting(self.switches)
         return gate.state()
 
     def events(self, timeout_s: float | None = None) -> Iterator[LiveEvent | None]:
@@ -198,7 +199,7 @@ class Host:
         """
         if self.phase != "waiting":
             self._enter("starting")
-        gate = self._opener.make(new or self.setup, self._switches, self._hear)
+        gate = self._opener.make(new or self.setup, self.switches, self._hear)
         self._coming = gate
         try:
             if not self._stopping:
@@ -210,7 +211,7 @@ class Host:
         with self._lock:  # it may have been steered meanwhile
             self.setup = new or self.setup
             self.gate = gate
-            gate.set(**self._switches, **self.setup.steered())
+            gate.set(**self.switches, **self.setup.steered())
         self._enter("running")
 
     def _end(self) -> None:
@@ -235,7 +236,7 @@ class Host:
         self.restarts += 1
         try:
             self._start(new)
-        except RtError:
+        except Exception:
             self._open(first=True)  # the old one
             raise
 
@@ -249,6 +250,9 @@ class Host:
             self._change(said)
         except RtError as e:
             told(e)
+        except Exception:
+            log.exception("settings failed: %s", said)
+            told(RtError("set failed by a fault of the program", "its log says more"))
         else:
             told(self.setup.in_force())
         finally:

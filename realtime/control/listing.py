@@ -118,6 +118,7 @@ def describe(card: Card) -> dict[str, Any]:
         "rate": card.rate,
         "licence": card.licence,
         "threshold": card.threshold(card.labels[0]),
+        "thresholds": [card.threshold(label) for label in card.labels],
         "hysteresis": card.decision.hysteresis,
     }
 

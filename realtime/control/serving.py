@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 from collections.abc import Mapping
@@ -17,7 +18,7 @@ from realtime.control.runfile import Listening, RunFile
 from realtime.control.server import Server
 from realtime.control.setup import Setup
 from realtime.duplex.events import LiveEvent
-from realtime.errors import UsageError
+from realtime.errors import OutputError, UsageError
 
 VARIABLE = "RT_CONTROL_TOKEN"
 
@@ -45,7 +46,9 @@ class Serving:
         self.asked_to_stop = False
         self._version = version
         self._lock = threading.Lock()  # of what was told last
-        self._told: dict[str, dict[str, Any]] = {}
+        self._told: dict[str, dict[str, Any]] = {
+            "switches": {"bypass": False, "mute": False},
+        }
         self.host = Host(setup, self._event, self._changed)
         self._desk = Desk(self.host, version, self._push, self._stop)
         self.server = Server(self._desk, token, port)
@@ -110,8 +113,12 @@ class Serving:
                 self.server.push({"settings": self._told["settings"]})
             if self._is_new("phase", phase):
                 self.server.push(phase)
+            switches = dict(host.switches)
+            if self._is_new("switches", switches):
+                self.server.push({"event": "switches", **switches})
             if self._is_new("ends", ends):
-                self._write()
+                with contextlib.suppress(OutputError):  # then it names other devices
+                    self._write()
 
     def _is_new(self, name: str, what: dict[str, Any]) -> bool:
         if self._told.get(name, {}) == what:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any, Final
 
 import msgspec
@@ -18,6 +19,7 @@ from realtime.library import find_model
 from realtime.runners import Runner, open_runner
 from realtime.sources.device import MOST_CHANNELS, RATES
 
+MOST_THREADS: Final = 64
 MODEL: Final = ("model", "card", "runtime", "threads", "level")
 ENDS: Final = ("device", "output_device", "virtual_mic", "rate", "channels", "output_channels")
 FIXED: Final = {  # of the options, those that no request changes
@@ -28,13 +30,14 @@ FIXED: Final = {  # of the options, those that no request changes
 }
 CHANGED: Final = tuple(name for name in fields_of(GateOptions) if name not in FIXED)
 RESTARTS: Final = tuple(name for name in CHANGED if name not in STEERED)
-DEVICES: Final[dict[str, tuple[float, float]]] = {  # 0 is the usual
+USUAL: Final[dict[str, tuple[float, float]]] = {  # 0 is the usual
+    "threads": (1, MOST_THREADS),
     "rate": RATES,
     "block": BLOCKS,
     "channels": (1, MOST_CHANNELS),
     "output_channels": (1, MOST_CHANNELS),
 }
-RANGES: Final = GATE.ranges | DEVICES
+RANGES: Final = GATE.ranges | USUAL
 
 
 class Setup(msgspec.Struct, frozen=True):
@@ -124,7 +127,7 @@ def require_live(setup: Setup) -> None:
         )
     if setup.settings.key:
         raise UsageError("--key belongs to a file", FIXED["key"])
-    for name in DEVICES:
+    for name in USUAL:
         if getattr(own, name):
             _in_range(name, getattr(own, name))
 
@@ -145,7 +148,7 @@ def checked(said: Mapping[str, Any]) -> dict[str, Any]:
             found[name] = getattr(GateOptions(), name)
             continue
         value = check(name, value, name, GATE)
-        if name in DEVICES and value:
+        if name in USUAL and value:
             _in_range(name, value)
         found[name] = value
     return found
@@ -155,16 +158,19 @@ def open_model(options: GateOptions) -> Runner:
     """The model of some options.
 
     Raises:
-        UsageError: there is none of that name.
+        UsageError: there is none of that name, or it is no plain file.
         ModelError: it cannot be used, or is no gate.
     """
     path = find_model(options.model, options.runtime)
+    for file in (path, *map(Path, filter(None, (options.card,)))):
+        if file.exists() and not file.is_file():  # who reads a pipe waits
+            raise UsageError(f"{file} is no file", "give the path of one")
     runner = open_runner(path, options.card or None, options.runtime or None, options.threads)
     require_gate(runner.card)
     return runner
 
 
 def _in_range(name: str, value: float) -> None:
-    low, high = DEVICES[name]
+    low, high = USUAL[name]
     if not low <= value <= high:
         raise UsageError(f"{name} is {value:g}", f"use {low:g} to {high:g}")

@@ -68,6 +68,7 @@ def test_settings_are_steered(line):
         ({"block": 4}, "block is 4"),
         ({"rate": 1000}, "rate is 1000"),
         ({"channels": 65}, "channels is 65"),
+        ({"threads": 100_000}, "threads is 100000"),
         ({"key_slope": 13}, "key_slope is 13"),
         ({"treshold": 0.5}, "there is no setting treshold"),
         ({"key": "other.wav"}, "key cannot be changed"),
@@ -77,7 +78,8 @@ def test_settings_are_steered(line):
         ({"virtual_mic": "mic", "output_device": "x"}, "two outputs"),
         ({"level": False, "model": "nix"}, "no model is called nix"),
         ({"level": False, "model": "kws12"}, "names sounds and opens no gate"),
-        ({"level": False, "model": "/dev/null"}, "/dev/null"),
+        ({"level": False, "model": "/dev/zero"}, "/dev/zero is no file"),
+        ({"level": False, "model": "/tmp"}, "/tmp is no file"),
         ({"level": False, "model": "voice", "card": "/nix.json"}, "/nix.json"),
         ({"device": "nix"}, "no sound device"),
     ],
@@ -111,10 +113,12 @@ def test_others_are_told_of_changes(gate, line):
     other = gate.line()
     other.ask("events", on=True)
     line.ask("set", settings={"range_db": -33})
-    told = other.read()
-    while "settings" not in told:
-        told = other.read()
-    assert told["settings"]["range_db"] == -33
+    line.ask("mute", on=True)
+    line.ask("mute", on=False)
+    told = [other.read() for _ in range(3)]
+    assert told[0]["settings"]["range_db"] == -33
+    switches = {"event": "switches", "bypass": False}
+    assert told[1:] == [switches | {"mute": True}, switches | {"mute": False}]
 
 
 def test_meters_without_sound(line):
