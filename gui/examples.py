@@ -51,6 +51,7 @@ class Examples(QWidget):
             "closed": Takes("closed", theme),
         }
         self.inputs = InputChoice(files=False)
+        self.inputs.setMinimumContentsLength(18)
         self.inputs.device_chosen.connect(self.choose_device)
         sides = QHBoxLayout()
         sides.setSpacing(GRID + 4)

@@ -32,7 +32,7 @@ from gui.trial import (
 from realtime.control.lesson import progress_of
 from realtime.gate.settings import DEFAULT_GATE
 
-END_MS: Final = 600  # to end in good order, before it is killed
+END_MS: Final = 300  # to end in good order, before it is killed: it leaves nothing either way
 LAST: Final = 0.95  # of the progress, when the gates are tried
 
 
@@ -139,6 +139,7 @@ class Lesson(QObject):
         process.deleteLater()
         words = bytes(process.readAllStandardError().data()).decode(errors="replace")
         clean = process.exitStatus() == QProcess.ExitStatus.NormalExit
+        clean = clean and process.error() != QProcess.ProcessError.FailedToStart
         if self._stopped:
             self.discard()
             self.failed.emit("")

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from gui.i18n import tr
-from realtime.errors import CardError, DeviceNotFound, MissingExtra, RtError
+from realtime.errors import AudioError, CardError, DeviceNotFound, MissingExtra, RtError
 
 
 def sentence(error: RtError, path: str | Path = "") -> str:
@@ -31,6 +31,8 @@ def _hint(error: RtError) -> str:
         return error.hint
     if isinstance(error, CardError) and "carries no card" in str(error):
         return tr("Describe it in a file of the same name that ends in .card.json.")
+    if isinstance(error, AudioError) and "cannot be opened" in str(error):
+        return tr("Another program may be using it.")
     if isinstance(error, DeviceNotFound):
         return tr("Plug it in, or choose another one.")
     if re.search(r"(^|\s)-{1,2}[a-z]|rt-|ffmpeg", error.hint):

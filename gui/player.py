@@ -130,6 +130,9 @@ def _dismiss(process: QProcess) -> None:
     """Let a process end by itself, as sound servers like it; kill it if it hangs."""
     process.finished.disconnect()
     process.errorOccurred.disconnect()
+    if process.state() == QProcess.ProcessState.NotRunning:
+        process.deleteLater()
+        return
     process.finished.connect(process.deleteLater)
     process.closeWriteChannel()
     late = QTimer(process)

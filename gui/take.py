@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final, Literal
@@ -23,6 +24,8 @@ SideName = Literal["open", "closed"]
 RATE: Final = 16_000  # Hz of the networks that learn
 PEAKS_PER_S: Final = 100
 GOOD_S: Final = 60.0  # seconds of sound on a side that teach well
+
+_few = threading.BoundedSemaphore(2)  # recordings that are read at the same time
 
 
 class Take(msgspec.Struct, frozen=True):
@@ -59,7 +62,8 @@ class Take(msgspec.Struct, frozen=True):
 def judge_take(path: Path, origin: str = "file") -> Take:
     """Read a recording as a lesson will, and say what can be used of it; takes its time."""
     try:
-        clip = read_clip(path, RATE, MOST_S)
+        with _few:
+            clip = read_clip(path, RATE, MOST_S)
     except AudioError as e:
         why = str(e).removeprefix(f"{path}: ")
         return Take(path, fault=why[:1].upper() + why[1:], origin=origin)

@@ -37,6 +37,7 @@ from realtime.learn.demands import LEAST_S
 from realtime.learn.examples import list_files
 
 SOUNDS: Final = "*.wav *.flac *.ogg *.mp3 *.aiff *.aif *.opus *.w64 *.au *.caf"
+MOST_FILES: Final = 200
 LOW: Final = 340  # pixels
 
 
@@ -170,9 +171,12 @@ class Takes(QFrame):
             except RtError as e:
                 self.complained.emit(str(e).removeprefix(f"--{self.side} "))
                 continue
-            for file in files:
-                if file not in [t.path for t in self.takes]:
-                    self._add_row(Take(file, origin=origin))
+            new = [f for f in files if f not in {t.path for t in self.takes}]
+            room = max(0, MOST_FILES - len(self._rows))
+            if len(new) > room:
+                self.complained.emit(tr("{n} recordings of a side are enough.", n=MOST_FILES))
+            for file in new[:room]:
+                self._add_row(Take(file, origin=origin))
         self._judge_all()
 
     def keep_only(self, files: Sequence[Path], origin: str) -> None:

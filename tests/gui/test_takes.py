@@ -117,6 +117,18 @@ def test_files_and_folders_are_judged_beside(qtbot, takes, wav, tmp_path):
     assert not said[0].startswith("--")
 
 
+def test_a_folder_of_everything_is_not_read_for_ever(qtbot, takes, wav, tmp_path, monkeypatch):
+    monkeypatch.setattr("gui.takes.MOST_FILES", 3)
+    for i in range(5):
+        wav(f"{i}.wav", bursts(2, seed=i))
+    said = []
+    takes.complained.connect(said.append)
+    takes.add([tmp_path])
+    assert len(takes.takes) == 3
+    assert said == ["3 recordings of a side are enough."]
+    judged(qtbot, takes)
+
+
 def test_a_recording_becomes_a_take(qtbot, takes):
     words = sorted(WORDS.glob("*/slt.flac"))[:2]
     takes.recorder.record(PacedFile(words[0], speed=4.0))
