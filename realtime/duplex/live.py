@@ -34,6 +34,7 @@ from realtime.duplex.process import CACHED_S
 from realtime.duplex.record import opening_of
 from realtime.duplex.state import LiveState, Meters
 from realtime.duplex.telling import JOINT_S, Telling
+from realtime.duplex.thought import warm
 from realtime.duplex.worker import Worker
 from realtime.errors import AudioError, DeviceNotFound, RtError, StreamLost, UsageError
 from realtime.fields import check
@@ -250,6 +251,9 @@ class LiveGate:
         What fails is tried again in a new process: a device may be busy just now, and a driver
         or a sound server may hang.
         """
+        if self._runner is not None and self._means.compiled:
+            arguments = (self._memory, self._runner)
+            threading.Thread(target=warm, args=arguments, daemon=True).start()
         for left in reversed(range(OPEN_TRIES)):
             try:
                 self._try_to_start()

@@ -7,6 +7,7 @@ runtime's, and a key without a filter; otherwise the worker's Python does the sa
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import inspect
 import logging
@@ -23,6 +24,7 @@ from realtime.card import Card
 from realtime.duplex import compiled, thinking
 from realtime.duplex import layout as at
 from realtime.duplex.layout import Memory
+from realtime.features import FeatureSpec
 from realtime.gate.settings import GateSettings
 from realtime.runners import Runner, steps
 from realtime.runners.steps import Steps, steps_of
@@ -129,6 +131,27 @@ def thought_of(
     function(*parts)  # compiles, or takes it out of the cache
     counts[thinking.STOP] = 0
     return lambda: function(*parts)
+
+
+def warm(memory: Memory, runner: Runner) -> None:
+    """Compile what `thought_of` needs, or take it out of the cache; while devices open."""
+    spec = runner.card.input.features
+    if spec is None or not compiled.available() or not kernels.available(spec):
+        return
+    with contextlib.suppress(Exception):  # `thought_of` meets it again
+        _warm(memory, spec)
+
+
+def _warm(memory: Memory, spec: FeatureSpec) -> None:
+    function, step = _functions()
+    counts = np.ones(thinking.COUNTS, np.int64)  # STOP
+    program, array = np.zeros((0, steps.COLUMNS), np.int64), np.zeros(1, np.float32)
+    step(program, array)
+    function(
+        *(memory.words.view(np.int64), memory.words, memory.singles, counts),
+        *(np.zeros(thinking.NUMBERS), np.zeros((1, 4)), np.zeros(1)),
+        *(np.zeros((1, 1), np.float32), kernels.MelKernel(spec).tables, program, array),
+    )
 
 
 def _network(runner: Runner) -> Steps | None:

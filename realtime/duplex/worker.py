@@ -85,7 +85,12 @@ class Worker(threading.Thread):
         self._counts = self.thought.counts.data
         self._loop = None
         if compiled and sound_path.available():
-            self._loop = thought_of(memory, wake, settings, runner, self.thought)
+            try:
+                self._loop = thought_of(memory, wake, settings, runner, self.thought)
+            except Exception:  # whatever becomes of a compiler, Python remains
+                log.warning(
+                    "the worker's loop cannot be compiled; it costs more", exc_info=True
+                )
         self.compiled = self._loop is not None
         if not self.compiled:
             self._scorer.process(np.zeros(self._rate // 50, np.float32))  # the first is slow

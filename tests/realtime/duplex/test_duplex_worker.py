@@ -8,6 +8,7 @@ import pytest
 
 from realtime.duplex import layout as at
 from realtime.duplex import thinking
+from realtime.duplex.thought import _functions, warm
 from realtime.duplex.worker import Worker
 from realtime.gate.grid import due
 from realtime.gate.settings import GateSettings
@@ -124,6 +125,17 @@ def test_the_compiled_loop_skips_and_begins_anew(rig, gate_model):
     log, _ = made.end()
     assert log[-1, 1] == made.ints[at.WRITTEN]
     assert made.ints[at.DECIDED] == made.ints[at.WRITTEN]
+
+
+@pytest.mark.slow
+def test_what_is_compiled_while_devices_open_is_what_is_used(rig, gate_model):
+    pytest.importorskip("numba")
+    made = rig("numpy", THOUGHT)
+    warm(made.memory, open_runner(gate_model, None, None, 1))
+    loop, step = _functions()
+    before = len(loop.signatures), len(step.signatures)
+    Fed(rig, gate_model, True).end()
+    assert (len(loop.signatures), len(step.signatures)) == before == (1, 1)
 
 
 @pytest.mark.slow
