@@ -50,8 +50,7 @@ class Panel(QObject):
         self.theme = Theme(self.store.get("theme", "system"))
         self.driver = GateDriver()
         self.status = Status(self.driver)
-        tray = Tray.possible()
-        self.window = Window(self.driver, self.status, self.store, self.theme, tray)
+        self.window = Window(self.driver, self.status, self.store, self.theme, Tray.possible)
         self.tray = Tray(self.status)
         pairs = Pairs(self.store, target or "")
         gate = self.window.pages["gate"]
@@ -62,11 +61,10 @@ class Panel(QObject):
         self.window.left.connect(self.quit)
         if page:
             self.window.open_page(page)
-        if tray:
-            self.tray.show()
+        self.tray.show()
         if not minimised:
             self.window.show()
-        elif not tray:
+        elif not Tray.possible():
             self.window.showMinimized()
         self.minder.start()
 

@@ -72,8 +72,10 @@ class GateDriver(QObject):
         self._wire.open(address)
 
     def detach(self) -> None:
-        """Speak with nobody."""
+        """Speak with nobody; `lost` if somebody was there."""
         self._wire.close()
+        if self.alive:
+            self._gone("")
 
     @property
     def alive(self) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from PyQt6.QtCore import QByteArray, QEvent, Qt, QTimer, pyqtSignal
 from PyQt6.QtGui import QCloseEvent, QHideEvent, QKeyEvent, QShowEvent
 from PyQt6.QtWidgets import (
@@ -39,7 +41,7 @@ class Window(QMainWindow):
         status: its state.
         store: settings.
         theme: colours.
-        tray: whether there is a tray to stay in when it is closed.
+        tray: whether there is a tray to stay in when it is closed; it may come late.
 
     Signals:
         left: it was closed for good.
@@ -48,7 +50,12 @@ class Window(QMainWindow):
     left = pyqtSignal()
 
     def __init__(
-        self, driver: GateDriver, status: Status, store: Store, theme: Theme, tray: bool = False
+        self,
+        driver: GateDriver,
+        status: Status,
+        store: Store,
+        theme: Theme,
+        tray: Callable[[], bool] = lambda: False,
     ) -> None:
         super().__init__()
         self._tray, self._store = tray, store
@@ -199,7 +206,7 @@ class Window(QMainWindow):
         """Stay in the tray, or end."""
         if event is None:
             return
-        if self._tray and self._store.get("stay", True):
+        if self._tray() and self._store.get("stay", True):
             self.save()
             event.accept()
             return
@@ -230,7 +237,7 @@ class Window(QMainWindow):
             GatePage(context),
             TagPage(context),
             TeachPage(context),
-            OptionsPage(context, self._tray),
+            OptionsPage(context, self._tray()),
         ]
 
     def _lay_out(self) -> None:

@@ -157,3 +157,17 @@ def test_it_asks_before_it_ends_what_would_be_lost(panel, monkeypatch, qtbot):
     assert sorted(results) == [False, True]
     assert finished == [1]
     assert len(roles) == 2
+
+
+def test_closed_it_stays_in_a_tray_or_ends(panel, monkeypatch, qtbot):
+    window, ends = panel.window, []
+    monkeypatch.setattr(panel.store, "get", lambda key, default=None: default)
+    window.left.disconnect()
+    window.left.connect(lambda: ends.append(1))
+    for tray, ended in ((True, []), (False, [1])):
+        monkeypatch.setattr(window, "_tray", lambda tray=tray: tray)
+        window.show()
+        window.close()
+        assert not window.isVisible()
+        assert ends == ended
+    assert panel.minder.child.pid
