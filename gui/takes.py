@@ -51,11 +51,13 @@ class Takes(QFrame):
     Signals:
         changed: there is more, less, or more known about it.
         play: as of `TakeRow`.
+        left_out: a person took a recording out.
         complained: something went wrong, in a sentence.
     """
 
     changed = pyqtSignal()
     play = pyqtSignal(object, float)
+    left_out = pyqtSignal(object)
     complained = pyqtSignal(str)
 
     def __init__(self, side: SideName, theme: Theme) -> None:
@@ -64,6 +66,7 @@ class Takes(QFrame):
         self._theme = theme
         self._least_s = LEAST_S
         self._rows: list[TakeRow] = []
+        self._unread: list[TakeRow] | None = None  # while it rests
         self.setProperty("kind", "card")
         self.setAcceptDrops(True)
         self._build()
@@ -158,6 +161,17 @@ class Takes(QFrame):
         text, must = advice(self.takes, self.side, self._least_s)
         return text if must else ""
 
+    def rest(self) -> None:
+        """Read nothing until `wake`: nobody looks."""
+        self._unread = []
+
+    def wake(self) -> None:
+        """Read what came meanwhile, and from now on at once."""
+        unread, self._unread = self._unread or [], None
+        for row in unread:
+            if row in self._rows:
+                self._judge(row)
+
     def demand(self, least_s: float) -> None:
         """Say how many seconds it must have."""
         self._least_s = least_s
@@ -205,6 +219,15 @@ class Takes(QFrame):
         self._rows.insert(0, row)
         self._list.insertWidget(0, row)
 
+        if self._unread is None:
+            self._judge(row)
+        else:
+            self._unread.append(row)
+
+    def _judge(self, row: TakeRow) -> None:
+        """Read a recording, in a thread."""
+        take = row.take
+
         def judged(found: Take) -> None:
             if row in self._rows:
                 row.show_take(found)
@@ -216,11 +239,8 @@ class Takes(QFrame):
         for row in list(self._rows):
             if row.take.path == take.path:
                 self._drop(row)
-        self.left_out(take)
+        self.left_out.emit(take)
         self._judge_all()
-
-    def left_out(self, take: Take) -> None:
-        """For who keeps recordings elsewhere, too; the page puts its own in place of this."""
 
     def _cut(self, take: Take, begin: float, end: float) -> None:
         """Put a part of a recording in its place; the recording stays as it is."""

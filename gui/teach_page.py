@@ -9,6 +9,7 @@ from PyQt6.QtWidgets import QStackedWidget, QVBoxLayout
 
 from gui.aside import aside
 from gui.compare import Compare, gate_path
+from gui.corrections import Kind
 from gui.examples import Examples
 from gui.gate_devices import gate_input, gate_output
 from gui.i18n import tr
@@ -22,7 +23,7 @@ from realtime.learn.demands import LEAST_MORE_S, LEAST_S
 
 MARGINS: Final = (16, 10, 16, 10)
 SIDES: Final[tuple[SideName, ...]] = ("open", "closed")
-MISTAKES: Final[dict[SideName, str]] = {"open": "missed", "closed": "opened"}
+MISTAKES: Final[dict[SideName, Kind]] = {"open": "missed", "closed": "opened"}
 
 
 class TeachPage(Page):
@@ -36,7 +37,6 @@ class TeachPage(Page):
         self.examples = Examples(context.theme)
         self.compare = Compare(context.theme, self.player)
         self._kept: Path | None = None
-        self._sounds: dict[Path, tuple[Any, int]] = {}
         self._stack = QStackedWidget()
         self._stack.addWidget(self.examples)
         self._stack.addWidget(self.compare)
@@ -44,6 +44,8 @@ class TeachPage(Page):
         layout.setContentsMargins(*MARGINS)
         layout.addWidget(self._stack)
         self._wire()
+        for takes in self.examples.sides.values():
+            takes.rest()
         self._take_corrections()
 
     def title(self) -> str:
@@ -58,7 +60,7 @@ class TeachPage(Page):
             takes.complained.connect(self._complain)
             takes.recorder.device = self._device
             takes.recorder.began.connect(self.player.stop)
-            takes.left_out = self._left_out  # type: ignore[method-assign]
+            takes.left_out.connect(self._left_out)
         examples.learn.connect(self.learn)
         examples.stop.connect(lesson.stop)
         examples.base_chosen.connect(lambda _: self._demand())
@@ -87,7 +89,7 @@ class TeachPage(Page):
     def _take_corrections(self) -> None:
         """The gate's mistakes that were kept on the gate page belong to the next lesson."""
         for side, kind in MISTAKES.items():
-            paths = self.context.corrections.paths(kind)  # type: ignore[arg-type]
+            paths = self.context.corrections.paths(kind)
             self.examples.sides[side].keep_only(paths, kind)
 
     def _left_out(self, take: Take) -> None:
@@ -236,6 +238,8 @@ class TeachPage(Page):
         if on:
             self.examples.inputs.look()
             self._look_for_gates()
+            for takes in self.examples.sides.values():
+                takes.wake()
             return
         self.player.stop()
         for takes in self.examples.sides.values():

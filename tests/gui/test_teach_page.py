@@ -332,6 +332,10 @@ def test_recordings_come_back(qtbot, page, context, sides, tmp_path):
     again.restore({**kept, "open": [*kept["open"], *gone], "device": 3})
     assert again.save() == kept
     again.restore({"open": "x", "closed": None})
+    qtbot.wait(300)
+    assert again.examples.sides["open"].judging  # nobody looks yet
+    again.shown(True)
+    qtbot.waitUntil(lambda: again.examples.sides["open"].seconds > 3.0, timeout=20_000)
     again.finish()
 
 
