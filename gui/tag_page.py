@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import msgspec
+from PyQt6.QtCore import QTimer
 from PyQt6.QtGui import QDragEnterEvent, QDropEvent
 from PyQt6.QtWidgets import QFileDialog, QVBoxLayout
 
@@ -25,6 +26,7 @@ from realtime.outputs.bands import Bands
 
 SOUNDS: Final = "*.wav *.flac *.ogg *.mp3 *.aiff *.aif *.opus *.w64 *.au"
 MARGINS: Final = (16, 10, 16, 10)
+PATIENCE_MS: Final = 3000  # for a gate that starts
 MOST_PASSED_S: Final = 0.25  # in a frame: longer, and the window was away
 
 
@@ -46,6 +48,9 @@ class TagPage(Page):
         self._wanted = True
         self._shown = False
         self._last_s = 0.0
+        self._patience = QTimer(self)
+        self._patience.setSingleShot(True)
+        self._patience.timeout.connect(self._begin)
         self.view = TagView(context.theme)
         self.view.models.show_model(self._wish.model)
         layout = QVBoxLayout(self)
@@ -75,6 +80,8 @@ class TagPage(Page):
         self.tagger.ended.connect(self._ended)
         self.player.ended.connect(lambda: view.list.show_playing(None))
         self.player.failed.connect(self._complain)
+        # a moment later, when its settings are known
+        self.context.driver.connected.connect(lambda _: QTimer.singleShot(0, self._begin))
 
     def _complain(self, text: str) -> None:
         self.view.note(text, "warn")
@@ -271,11 +278,20 @@ class TagPage(Page):
         self._last_s = time.monotonic()
         if on:
             self.view.inputs.look()
-            if self._wanted and not self.tagger.listens:
-                self._listen(self._wish)
+            waits = not (self._device or self._wish.path or self.context.driver.alive)
+            if waits and self._wanted:  # at the start, for its microphone
+                self._patience.start(PATIENCE_MS)
+            else:
+                self._begin()
         elif not self.view.on.isChecked():
             self.tagger.stop()
             self.player.stop()
+
+    def _begin(self) -> None:
+        """Listen, if that is wanted and nobody does yet."""
+        self._patience.stop()
+        if self._shown and self._wanted and not self.tagger.listens:
+            self._listen(self._wish)
 
     def frame(self) -> None:
         """Draw what is new."""

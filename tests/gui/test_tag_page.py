@@ -145,6 +145,26 @@ def test_a_hidden_page_rests_unless_it_shall_not(qtbot, page):
         page.shown(True)
 
 
+def test_it_waits_for_the_microphone_of_a_gate_that_starts(qtbot, context):
+    page = TagPage(context)
+    qtbot.addWidget(page)
+    wishes = []
+    page.tagger.listen = wishes.append
+    page.shown(True)
+    assert wishes == []
+    context.driver.connected.emit({})
+    context.driver.settings = {"device": "USB Mic"}
+    qtbot.waitUntil(lambda: bool(wishes), timeout=1000)
+    assert [(w.device, w.exactly) for w in wishes] == [("USB Mic", False)]
+    page.shown(False)
+    page.shown(True)
+    page._patience.timeout.emit()  # no gate came
+    assert len(wishes) == 2
+    page.choose_device("Other Mic")
+    assert (wishes[-1].device, wishes[-1].exactly) == ("Other Mic", True)
+    page.finish()
+
+
 def test_the_button_and_its_key(qtbot, page):
     page.choose_sound(DEMO)
     qtbot.waitUntil(lambda: page.tagger.listens, timeout=8000)
