@@ -63,7 +63,7 @@ def open_services(
 
     Args:
         values: the settings.
-        card: the model's.
+        card: the model's, with the decision that is in force.
         make_engine: makes an engine for a satellite's sound.
 
     Raises:

@@ -114,6 +114,8 @@ def main(argv: Sequence[str]) -> int:
 
 def tag(args: argparse.Namespace) -> int:
     """Open the model, then one input after the other."""
+    import msgspec
+
     from realtime.engine import Engine
     from realtime.library import find_model
     from realtime.runners import open_runner
@@ -144,8 +146,9 @@ def tag(args: argparse.Namespace) -> int:
     rule: dict[str, Any] = {
         "decision": decision, "thresholds": thresholds, "hop_s": values.hop_s or None
     }  # fmt: skip
+    card = msgspec.structs.replace(runner.card, decision=decision)
     services = open_services(
-        values, runner.card, lambda told: Engine(open_runner(*model), told, **rule)
+        values, card, lambda told: Engine(open_runner(*model), told, **rule)
     )
     outputs: list[Output] = []
     complete = live = False

@@ -103,14 +103,18 @@ class Mqtt:
         self.delivery: Delivery[Message] = Delivery(
             f"mqtt {self._address.shown}", self._deliver, capacity=WAITING, fresh_s=FRESH_S
         )
-        self._client: Client = connect(
-            self._address,
-            settings,
-            client_id=f"rt-tag-{self._node}",
-            will=f"{self._base}/availability",
-            on_connect=self._connected,
-            on_message=self._heard,
-        )
+        try:
+            self._client: Client = connect(
+                self._address,
+                settings,
+                client_id=f"rt-tag-{self._node}",
+                will=f"{self._base}/availability",
+                on_connect=self._connected,
+                on_message=self._heard,
+            )
+        except BaseException:
+            self.delivery.close(0.0)
+            raise
 
     def open(self, opening: Opening) -> None:
         """A new input starts: its labels are off."""
@@ -185,6 +189,8 @@ class Mqtt:
     def _deliver(self, message: Message) -> bool:
         """Hand one message to paho; False if there is no need to."""
         topic, payload, state, born = message
+        if self._opening is None:
+            return False  # nothing is true yet
         if not self._client.is_connected():
             if state:
                 return False  # the greeting will say what is true then

@@ -1,6 +1,7 @@
 """`rt-tag` with services, as a person runs it: real broker, real satellites, real signals."""
 
 import asyncio
+import contextlib
 import json
 import logging
 import os
@@ -68,6 +69,7 @@ def running():
         process.communicate()
 
 
+@pytest.mark.slow
 def test_all_of_them_together(broker, listen, web, band_model, wav, tmp_path, house):
     heard = listen(broker)
     said = tmp_path / "said"
@@ -92,6 +94,7 @@ def test_all_of_them_together(broker, listen, web, band_model, wav, tmp_path, ho
     assert "LOST" not in done.stderr
 
 
+@pytest.mark.slow
 def test_what_was_lost_is_said_without_being_asked(band_model, wav):
     done = run(wav, "--model", band_model, "--on", "low", "false")
     assert done.returncode == 0
@@ -120,6 +123,7 @@ def test_secrets_are_never_shown(band_model, tmp_path, broker, wav, monkeypatch,
     assert SECRET not in "".join((*shown, *said, *capfd.readouterr()))
 
 
+@pytest.mark.slow
 def test_shown_settings_of_services_are_a_settings_file(band_model, tmp_path):
     args = ("--model", band_model, "--on", "low", 'say "{label}"', "--shell", "--no-voice",
             "--mqtt", "mqtt://h", "--save-clips", "c", "--webhook", "http://h/x")  # fmt: skip
@@ -213,6 +217,33 @@ def test_a_service_for_satellites_only(
     heard.wait("rt-tag/cellar/availability", "offline")
 
 
+def listening(process):
+    """The addresses on which a process listens, as the kernel writes them."""
+    inodes = set()
+    for fd in Path(f"/proc/{process.pid}/fd").iterdir():
+        with contextlib.suppress(OSError):
+            inodes.add(os.readlink(fd))  # noqa: PTH115
+    found = []
+    for table in ("tcp", "tcp6", "udp", "udp6"):
+        for line in Path(f"/proc/net/{table}").read_text().splitlines()[1:]:
+            fields = line.split()
+            if fields[3] in ("0A", "07") and f"socket:[{fields[9]}]" in inodes:
+                found.append(fields[1].partition(":")[0])
+    return found
+
+
+@pytest.mark.skipif(not Path("/proc/net/tcp").exists(), reason="reads Linux's tables")
+def test_no_port_is_open_unless_asked_for(band_model, running, house, broker, listen):
+    heard = listen(broker)
+    common = ("--device", "none", "--model", band_model, "--mqtt", broker.url, "--mqtt-id")
+    quiet = running(*common, "quiet")
+    heard.wait("rt-tag/quiet/availability", "online")
+    assert listening(quiet) == []
+    asked = running(*common, "asked", "--wyoming", f"tcp://:{house.free_port()}")
+    heard.wait("rt-tag/asked/availability", "online")
+    assert listening(asked) == ["0100007F"]  # 127.0.0.1
+
+
 def test_killed_it_is_offline(band_model, running, broker, listen):
     heard = listen(broker)
     process = running(
@@ -223,6 +254,7 @@ def test_killed_it_is_offline(band_model, running, broker, listen):
     heard.wait("rt-tag/attic/availability", "offline")
 
 
+@pytest.mark.slow
 def test_a_live_pipe_goes_on_while_everything_else_is_dead(band_model, kit, broker):
     """A frozen broker, a deaf web server, a command that hangs."""
     sound = np.tile(kit.tones(*SOUND), 10)
@@ -250,6 +282,7 @@ def test_a_live_pipe_goes_on_while_everything_else_is_dead(band_model, kit, brok
     assert {line["event"] for line in lines} == {"start", "stop"}
 
 
+@pytest.mark.slow
 def test_the_doctor(band_model, broker, capfd):
     assert main(["--doctor", "--model", str(band_model), "--mqtt", broker.url]) == 0
     out = capfd.readouterr().out
