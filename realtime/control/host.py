@@ -67,7 +67,7 @@ class Host:
         self._jobs: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._queued = 0  # changes that are not done yet
         self._lock = threading.Lock()  # of `setup` and `_queued`
-        self._stopping = False
+        self._begun = self._stopping = False
         self._thread = threading.Thread(target=self._run, name="gate host", daemon=True)
 
     # --- from any thread ----------------------------------------------------------------------
@@ -180,15 +180,21 @@ class Host:
         return RETRY_S if time.monotonic() - since < EAGER_S else LATE_RETRY_S
 
     def _open(self, first: bool) -> None:
-        """Start the gate; without a device it is for the next time."""
+        """Start the gate; without a device it is for the next time.
+
+        Raises:
+            RtError: something else is wrong, from the start.
+        """
         try:
             self._start()
-        except AudioError as e:
+        except RtError as e:
             if self._stopping:
                 return
+            if not isinstance(e, AudioError) and not self._begun:
+                raise
             if first or str(e) != str(self.trouble):
                 log.warning("%s; waiting for it", e.line())
-            self.gate = None
+            self.gate, self._begun = None, True
             self._enter("waiting", e)
 
     def _start(self, new: Setup | None = None) -> None:
@@ -210,9 +216,10 @@ class Host:
             return
         with self._lock:  # it may have been steered meanwhile
             self.setup = new or self.setup
-            self.gate = gate
+            self.gate, self._begun = gate, True
             gate.set(**self.switches, **self.setup.steered())
-        self._enter("running")
+        if self.phase != "lost":
+            self._enter("running")
 
     def _end(self) -> None:
         gate = self.gate
