@@ -7,9 +7,7 @@ Enter open a field to type in.
 
 from __future__ import annotations
 
-import math
-
-from PyQt6.QtCore import QPoint, QRectF, QSize, Qt, pyqtSignal
+from PyQt6.QtCore import QPoint, QSize, Qt, pyqtSignal
 from PyQt6.QtGui import (
     QEnterEvent,
     QFocusEvent,
@@ -17,17 +15,16 @@ from PyQt6.QtGui import (
     QMouseEvent,
     QPainter,
     QPaintEvent,
-    QPen,
     QPixmap,
     QWheelEvent,
 )
 from PyQt6.QtWidgets import QDial, QLineEdit, QSizePolicy, QWidget
 
 from gui.i18n import tr
+from gui.knob_face import Face
 from gui.quantity import Quantity
 from gui.theme import Theme
 
-FROM_DEG, SWEEP_DEG = 225, -270  # Qt's angles: counter-clockwise from three o'clock
 DRAG_PX = 180  # from one end to the other
 FINE = 0.2
 
@@ -54,7 +51,7 @@ class Knob(QDial):
         self._quiet = False
         self._editor: QLineEdit | None = None
         self._kept = QPixmap()
-        self._kept_for: tuple[object, ...] = ()  # what it shows
+        self._kept_for: Face | None = None
         self.default: float | None = None
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
@@ -75,7 +72,6 @@ class Knob(QDial):
         self.setAccessibleDescription(tr(quantity.help))
         self.setToolTip(tr(quantity.help))
         self._live = None
-        self._kept_for = ()
         self.update()
 
     def show_value(self, value: float) -> None:
@@ -211,84 +207,25 @@ class Knob(QDial):
 
     def paintEvent(self, event: QPaintEvent | None) -> None:
         """The knob as it stands, kept; and what is measured around it."""
-        on = self.isEnabled()
-        state = (
-            self.value(),
-            on,
-            self._hover,
-            self.hasFocus(),
-            self.size(),
-            self._theme.colors,
-        )
-        if state != self._kept_for:
-            self._kept_for, self._kept = state, self._picture()
+        face = self._face()
+        if face != self._kept_for:
+            self._kept_for, self._kept = face, face.draw(self._theme)
         painter = QPainter(self)
         painter.drawPixmap(0, 0, self._kept)
-        if self._live is not None and on:
-            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-            ring = self._body().adjusted(-8, -8, 8, 8)
-            _arc(painter, ring, 0.0, self._live, QPen(self._theme.color("score"), 3))
+        if self._live is not None and face.on:
+            face.draw_live(painter, self._live)
         painter.end()
 
-    def _body(self) -> QRectF:
-        side = min(self.width(), self.height())
-        box = QRectF((self.width() - side) / 2, (self.height() - side) / 2, side, side)
-        return box.adjusted(15, 15, -15, -15)
-
-    def _picture(self) -> QPixmap:
-        """Track, value, words."""
-        theme, on, ratio = self._theme, self.isEnabled(), self.devicePixelRatioF()
-        found = QPixmap(round(self.width() * ratio), round(self.height() * ratio))
-        found.setDevicePixelRatio(ratio)
-        found.fill(Qt.GlobalColor.transparent)
-        painter = QPainter(found)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        part = (self.value() - self.minimum()) / max(1, self.maximum() - self.minimum())
-        body = self._body()
-        painter.setPen(QPen(theme.color("line"), 1))
-        painter.setBrush(theme.color("raised" if self._hover and on else "surface"))
-        painter.drawEllipse(body.adjusted(5, 5, -5, -5))
-        painter.setBrush(Qt.BrushStyle.NoBrush)
-        _arc(painter, body, 0.0, 1.0, QPen(theme.color("line"), 6))
-        _arc(painter, body, 0.0, part, QPen(theme.color("accent" if on else "faint"), 6))
-        ring = body.adjusted(-8, -8, 8, 8)
-        _arc(painter, ring, 0.0, 1.0, QPen(theme.color("line", 0.6), 3))
-        self._paint_pointer(painter, body, part)
-        if self.hasFocus():
-            painter.setPen(QPen(theme.color("accent"), 2))
-            painter.drawEllipse(body.adjusted(9, 9, -9, -9))
-        self._paint_words(painter, body.adjusted(-15, -15, 15, 15))
-        painter.end()
-        return found
-
-    def _paint_words(self, painter: QPainter, box: QRectF) -> None:
-        theme, on, side = self._theme, self.isEnabled(), box.width()
-        painter.setPen(theme.color("text" if on else "faint"))
-        painter.setFont(theme.font(side * 0.15, bold=True))
-        middle = QRectF(box.left(), box.top() + side * 0.34, side, side * 0.26)
-        painter.drawText(
-            middle, Qt.AlignmentFlag.AlignCenter, self.quantity.text(self.current())
+    def _face(self) -> Face:
+        return Face(
+            self.width(),
+            self.height(),
+            self.devicePixelRatioF(),
+            (self.value() - self.minimum()) / max(1, self.maximum() - self.minimum()),
+            self.quantity.text(self.current()),
+            tr(self.quantity.title),
+            self.isEnabled(),
+            self._hover,
+            self.hasFocus(),
+            self._theme.colors,
         )
-        painter.setPen(theme.color("dim" if on else "faint"))
-        painter.setFont(theme.font(max(11.0, side * 0.095)))
-        under = QRectF(box.left(), box.top() + side * 0.56, side, side * 0.16)
-        painter.drawText(under, Qt.AlignmentFlag.AlignCenter, tr(self.quantity.title))
-
-    def _paint_pointer(self, painter: QPainter, body: QRectF, part: float) -> None:
-        angle = math.radians(FROM_DEG + SWEEP_DEG * part)
-        radius, center = body.width() / 2, body.center()
-        painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(self._theme.color("text" if self.isEnabled() else "faint"))
-        x = center.x() + radius * math.cos(angle)
-        y = center.y() - radius * math.sin(angle)
-        painter.drawEllipse(QRectF(x - 5, y - 5, 10, 10))
-        painter.setBrush(Qt.BrushStyle.NoBrush)
-
-
-def _arc(painter: QPainter, box: QRectF, begin: float, end: float, pen: QPen) -> None:
-    if end <= begin:
-        return
-    pen.setCapStyle(Qt.PenCapStyle.RoundCap)
-    painter.setPen(pen)
-    start = FROM_DEG + SWEEP_DEG * begin
-    painter.drawArc(box, round(start * 16), round(SWEEP_DEG * (end - begin) * 16))

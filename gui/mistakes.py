@@ -41,7 +41,7 @@ class Mistakes(QFrame):
             button.setAccessibleDescription(button.toolTip())
             button.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.lesson = QPushButton()
-        self.lesson.setProperty("kind", "quiet")
+        self.lesson.setProperty("kind", "hint")
         self.lesson.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self.lesson.clicked.connect(lambda: context.open_page("teach"))
         grid.addWidget(title, 0, 0, 1, 2)

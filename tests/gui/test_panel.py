@@ -8,6 +8,7 @@ from PyQt6.QtTest import QTest
 from PyQt6.QtWidgets import QMessageBox
 
 from gui.pairs import Pairs
+from gui.presets import OURS
 from gui.store import Store
 
 
@@ -171,3 +172,22 @@ def test_closed_it_stays_in_a_tray_or_ends(panel, monkeypatch, qtbot):
         assert not window.isVisible()
         assert ends == ended
     assert panel.minder.child.pid
+
+
+def test_what_is_folded_away_reaches_the_gate(panel, qtbot):
+    more = panel.window.pages["gate"].more
+    more.unfold(True)
+    QTest.keyClick(more.rows["hysteresis"].slider, Qt.Key.Key_Right)
+    kept = panel.driver.settings["hysteresis"]
+    qtbot.waitUntil(lambda: panel.driver.settings["hysteresis"] > kept, timeout=10_000)
+    more.rows["lookahead_ms"].slider.setValue(20)
+    qtbot.waitUntil(lambda: panel.driver.settings["lookahead_ms"] == 20.0, timeout=20_000)
+    more.switches["listen"].click()
+    qtbot.waitUntil(lambda: panel.driver.settings["listen"] is True, timeout=10_000)
+    gentle = OURS["Gentle: quieter, never silent"]
+    panel.window.pages["gate"].presets.chosen.emit(gentle)
+    qtbot.waitUntil(lambda: panel.driver.settings["range_db"] == -18.0, timeout=20_000)
+    panel.window.pages["gate"].presets.chosen.emit(OURS["Balanced"])
+    qtbot.waitUntil(lambda: panel.driver.settings["range_db"] == -60.0, timeout=20_000)
+    assert panel.driver.settings["hysteresis"] == kept
+    assert more.rows["lookahead_ms"].slider.value() == 0
