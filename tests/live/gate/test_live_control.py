@@ -267,6 +267,29 @@ def test_clients_that_do_their_worst(bench, sounds, controlled):
     assert gate.stop() == 130
 
 
+def test_a_virtual_microphone_comes_and_goes_with_its_name(pulse, gates, sounds):
+    def microphones():
+        command = ["pactl", "list", "short", "sources"]
+        listed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+        return {line.split("\t")[1]: line.split("\t")[0] for line in listed.splitlines()}
+
+    gate = gates(*OPEN, "--control", "--device", "rtmic", "--virtual-mic", "one")
+    (path,) = pulse.room.glob("rt-tag/gate-*.json")
+    with ControlClient.find(path) as client:
+        number = microphones()["one"]
+        client.request("set", settings={"lookahead_ms": 5})
+        assert microphones()["one"] == number  # who hears it need not choose it again
+        with pytest.raises(ControlError, match="there is a microphone"):
+            client.request("set", settings={"virtual_mic": "rtsink.monitor"})
+        assert "one" in microphones()
+        assert client.request("state")["phase"] == "running"
+        client.request("set", settings={"virtual_mic": "two"})
+        assert "one" not in microphones()
+        assert "two" in microphones()
+    assert gate.stop() == 130
+    assert "two" not in microphones()
+
+
 def test_the_script_of_the_document(bench, sounds, controlled):
     gate, client = controlled("--level")
     text = DOCUMENT.read_text("utf-8")
