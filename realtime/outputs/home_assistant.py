@@ -1,6 +1,6 @@
 """What Home Assistant is told, so that its sensors appear by themselves. Used by `mqtt`.
 
-One retained message for each entity, of the form that every version reads; documented under
+One retained message for each entity, with no more than every version reads; documented under
 "MQTT Discovery" in Home Assistant's own documents. A label is a binary sensor; the microphone,
 the pace, the clock and what was lost are diagnostics of the same device.
 """
@@ -61,7 +61,6 @@ def discovery(
         return {
             "name": name,
             "unique_id": f"rt-tag_{node}_{key}",
-            "object_id": f"{slug(node)}_{key}",
             "state_topic": f"{base}/{state}",
             "availability_topic": f"{base}/availability",
             "device": device,

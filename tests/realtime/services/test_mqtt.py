@@ -51,6 +51,7 @@ def test_home_assistant_finds_a_sensor_for_each_label(broker, listen, mqtt):
     assert sensor["availability_topic"] == f"{BASE}/availability"
     assert sensor["device"]["identifiers"] == ["rt-tag-kitchen"]
     assert sensor["device"]["sw_version"] == "1.2"
+    assert "object_id" not in sensor  # gone since Home Assistant 2026.4
     assert len({c["unique_id"] for c in found.values()}) == len(found) == 6
     assert not any("noise" in topic for topic in found)  # background
     assert heard.last(f"{BASE}/label/yes") == "OFF"
