@@ -13,6 +13,7 @@ from PyQt6.QtWidgets import QApplication
 from PyQt6.sip import voidptr
 
 from gui import i18n
+from gui.display import require_display
 from gui.driver import GateDriver
 from gui.gate_page import GatePage
 from gui.instance import Instance
@@ -24,7 +25,7 @@ from gui.store import Store, default_path
 from gui.theme import Theme
 from gui.tray import Tray
 from gui.window import Window
-from realtime.errors import AudioError, UsageError
+from realtime.errors import UsageError
 
 
 class Panel(QObject):
@@ -92,10 +93,10 @@ def run(args: argparse.Namespace) -> int:
 
     Raises:
         AudioError: there is no display.
+        MissingExtra: Qt lacks a library for it.
         UsageError: a target that cannot be.
     """
-    if not _has_display():
-        raise AudioError("no display", "start it on a desktop; rt-gate needs none")
+    require_display(os.environ)
     path = Path(args.config) if args.config else default_path()
     if args.connect:
         address_of(args.connect)
@@ -121,13 +122,6 @@ def run(args: argparse.Namespace) -> int:
     finally:
         instance.close()
         del keep
-
-
-def _has_display() -> bool:
-    platform = os.environ.get("QT_QPA_PLATFORM", "")
-    if platform and not platform.startswith(("xcb", "wayland")):
-        return True
-    return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
 
 
 def _on_signals(panel: Panel) -> list[object]:

@@ -10,6 +10,7 @@ from realtime.errors import MissingExtra
 
 PAGES = ("gate", "tag", "teach", "settings")
 WORDS = ("show", "bypass", "mute", "quit")
+LIBRARIES = "on Debian: apt-get install libegl1 libgl1 libxkbcommon0 libdbus-1-3 libfontconfig1"
 
 
 def parser() -> argparse.ArgumentParser:
@@ -42,4 +43,8 @@ def main(argv: Sequence[str]) -> int:
         if (e.name or "").split(".")[0] != "PyQt6":
             raise
         raise MissingExtra("rt-panel needs PyQt6", 'pip install "rt-tag[gui]"') from e
+    except ImportError as e:  # a library of the system's that Qt is linked with
+        if ".so" not in str(e):
+            raise
+        raise MissingExtra(f"PyQt6 does not load: {e}", LIBRARIES) from e
     return app.run(args)

@@ -62,6 +62,13 @@ def test_no_display_is_one_line():
     assert "no display" in done.stderr
 
 
+def test_a_display_where_nobody_answers_is_one_line():
+    done = rt_panel(QT_QPA_PLATFORM="", DISPLAY=":4242")
+    assert done.returncode == 4
+    assert "nobody answers at :4242" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
 def test_without_pyqt6_it_says_what_to_install():
     code = "import sys; sys.modules['PyQt6'] = None; " + RUN
     done = rt_panel(code=code)
