@@ -195,7 +195,12 @@ class GateDriver(QObject):
     def _send_pending(self) -> None:
         pending, self._pending = self._pending, {}
         if pending:
-            self.request("set", self._in_force, settings=pending)
+            self.request("set", self._in_force, self._refused, settings=pending)
+
+    def _refused(self, what: str, hint: str) -> None:
+        """Say it, and let everybody show what is still in force."""
+        self.failed.emit(what, hint)
+        self.changed.emit(self.settings)
 
     def _gone(self, why: str) -> None:
         asked, self._asked, self.hello = self._asked, {}, {}

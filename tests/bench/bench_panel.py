@@ -152,6 +152,10 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     parser = report.options(__doc__ or "")
     parser.add_argument("--seconds", type=float, default=SECONDS, help="of each part (15)")
     args = report.parse(parser, argv)
+    missing = [name for name in ("jackd", "jack_lsp") if shutil.which(name) is None]
+    if missing or importlib.util.find_spec("PyQt6") is None:
+        print("no figures of the panel: it takes jackd2 and the extra gui")
+        return {}
     live = live_fixtures()
     figures: dict[str, Any] = {"machine": report.machine(), "seconds": args.seconds}
     with contextlib.ExitStack() as stack:

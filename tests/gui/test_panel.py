@@ -191,3 +191,18 @@ def test_what_is_folded_away_reaches_the_gate(panel, qtbot):
     qtbot.waitUntil(lambda: panel.driver.settings["range_db"] == -60.0, timeout=20_000)
     assert panel.driver.settings["hysteresis"] == kept
     assert more.rows["lookahead_ms"].slider.value() == 0
+
+
+def test_a_value_that_the_gate_refuses_is_said_and_shown_as_it_is(panel, qtbot):
+    gate = panel.window.pages["gate"]
+    gate.chooser.chosen.emit({"level": True})
+    qtbot.waitUntil(lambda: panel.driver.settings["level"], timeout=20_000)
+    under = panel.driver.settings["close_db"]
+    row = gate.more.rows["close_db"]
+    row.slider.setValue(0)
+    words = panel.window.bar.words
+    qtbot.waitUntil(lambda: "at or under its threshold" in words.text(), timeout=10_000)
+    assert panel.driver.settings["close_db"] == under
+    assert row.slider.value() == under
+    gate.chooser.chosen.emit({"level": False, "model": "voice"})
+    qtbot.waitUntil(lambda: gate.threshold.quantity.name == "threshold", timeout=20_000)
