@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from PyQt6.QtCore import QPointF, QRectF, QSize, Qt, pyqtSignal
-from PyQt6.QtGui import QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPolygonF, QWheelEvent
+from PyQt6.QtCore import QRectF, QSize, Qt, pyqtSignal
+from PyQt6.QtGui import QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPixmap, QWheelEvent
 from PyQt6.QtWidgets import QAbstractSlider, QSizePolicy
 
 from gui.i18n import tr
@@ -19,6 +19,8 @@ ROW: Final = 27  # pixels, and
 MOST_ROW: Final = 42
 NAME: Final = 52  # of the label's name
 NUMBER: Final = 40
+BAR: Final = 10
+RIGHT: Final = Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignRight
 HOLD_S: Final = 1.5  # a peak stays so long
 FALL: Final = 1.2  # of bars, in a second
 RISE: Final = 30.0
@@ -46,6 +48,9 @@ class LabelBar(QAbstractSlider):
         self._named = False
         self._quiet = False
         self._drawn: tuple[int, ...] = ()
+        self._key: tuple[object, ...] = ()
+        self._still = QPixmap()
+        self._bars: dict[str, QPixmap] = {}
         self.setOrientation(Qt.Orientation.Horizontal)
         self.setRange(1, 100)
         self.setSingleStep(1)
@@ -165,60 +170,80 @@ class LabelBar(QAbstractSlider):
     def _track(self) -> QRectF:
         left = self.name_width + 2 * GRID
         width = max(10, self.width() - left - NUMBER - 2 * GRID)
-        return QRectF(left, self.height() / 2 - 5, width, 10)
+        return QRectF(left, self.height() // 2 - BAR // 2, width, BAR)
 
     def paintEvent(self, event: QPaintEvent | None) -> None:
-        """Name, bar, mark, number."""
+        """Copy what does not move; bar, peak and number over it; then the mark."""
+        ratio = self.devicePixelRatioF()
+        key = (
+            self.size(), ratio, self.label, self._named, self._quiet, self.hasFocus(),
+            self.name_width, id(self._theme.colors),
+        )  # fmt: skip
+        if key != self._key:
+            self._key, self._still = key, self._draw_still(ratio)
+            self._bars = {name: self._draw_full(name, ratio) for name in ("accent", "level")}
         painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.drawPixmap(0, 0, self._still)
         color, track = self._theme.color, self._track()
-        painter.setPen(Qt.PenStyle.NoPen)
-        if self._named:
-            painter.setBrush(color("accent", 0.16))
-            painter.drawRoundedRect(QRectF(self.rect()).adjusted(1, 2, -1, -2), 6, 6)
-        if event is not None and event.rect().left() < self.name_width:
-            self._draw_name(painter)
-        self._draw_bar(painter, track)
+        over = self._named or (not self._quiet and 100 * self._shown >= self.value())
+        name = "accent" if over else "level"
+        width = max(4.0, track.width() * self._shown) if self._shown > 0.005 else 0.0
+        if width:
+            part = QRectF(0, 0, width * ratio, BAR * ratio)
+            painter.drawPixmap(
+                QRectF(track.left(), track.top(), width, BAR), self._bars[name], part
+            )
+        if self._peak > self._shown + 0.01:
+            x = track.left() + track.width() * self._peak
+            painter.fillRect(QRectF(x - 1, track.top(), 2, BAR), color(name))
         painter.setFont(self._theme.font(13))
         painter.setPen(color("text" if self._named else "dim"))
         box = QRectF(track.right() + GRID, 0, NUMBER, self.height())
-        right = Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignRight
-        painter.drawText(box, right, f"{self._shown:.2f}")
-        if self.hasFocus():
-            painter.setPen(color("accent"))
-            painter.setBrush(Qt.BrushStyle.NoBrush)
-            painter.drawRoundedRect(QRectF(self.rect()).adjusted(1, 2, -1, -2), 6, 6)
+        painter.drawText(box, RIGHT, f"{self._shown:.2f}")
+        if not self._quiet:
+            x = round(track.left() + track.width() * self.sliderPosition() / 100)
+            painter.fillRect(QRectF(x - 1, track.top() - 4, 2, BAR + 8), color("text"))
+            for row in range(5):  # a triangle
+                wide = 2 * (5 - row)
+                top = track.top() - 9 + row
+                painter.fillRect(QRectF(x - wide / 2, top, wide, 1), color("text"))
 
-    def _draw_name(self, painter: QPainter) -> None:
+    def _draw_still(self, ratio: float) -> QPixmap:
+        """Name and ground."""
+        still, painter = self._pixmap(self.width(), self.height(), ratio)
+        color = self._theme.color
+        box = QRectF(self.rect()).adjusted(1, 2, -1, -2)
+        painter.setPen(color("accent") if self.hasFocus() else Qt.PenStyle.NoPen)
+        painter.setBrush(color("accent", 0.16) if self._named else Qt.BrushStyle.NoBrush)
+        painter.drawRoundedRect(box, 6, 6)
+        painter.setPen(color("line"))
+        painter.setBrush(color("sunken"))
+        painter.drawRoundedRect(self._track().adjusted(-0.5, -0.5, 0.5, 0.5), BAR / 2, BAR / 2)
         painter.setFont(self._theme.font(14, bold=self._named))
-        painter.setPen(self._theme.color("faint" if self._quiet else "text"))
+        painter.setPen(color("faint" if self._quiet else "text"))
         name = painter.fontMetrics().elidedText(
             self.label, Qt.TextElideMode.ElideRight, self.name_width
         )
-        box = QRectF(GRID, 0, self.name_width, self.height())
-        painter.drawText(box, Qt.AlignmentFlag.AlignVCenter, name)
+        where = QRectF(GRID, 0, self.name_width, self.height())
+        painter.drawText(where, Qt.AlignmentFlag.AlignVCenter, name)
+        painter.end()
+        return still
 
-    def _draw_bar(self, painter: QPainter, track: QRectF) -> None:
-        color = self._theme.color
-        painter.setPen(color("line"))
-        painter.setBrush(color("sunken"))
-        painter.drawRoundedRect(track.adjusted(-0.5, -0.5, 0.5, 0.5), 5, 5)
-        over = self._named or (not self._quiet and 100 * self._shown >= self.value())
+    def _draw_full(self, name: str, ratio: float) -> QPixmap:
+        """A bar of full length, of which a part is shown."""
+        width = self._track().width()
+        full, painter = self._pixmap(width, BAR, ratio)
         painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(color("accent" if over else "level"))
-        if self._shown > 0.005:
-            bar = QRectF(track)
-            bar.setWidth(max(4.0, track.width() * self._shown))
-            painter.drawRoundedRect(bar, 5, 5)
-        if self._peak > self._shown + 0.01:
-            x = track.left() + track.width() * self._peak
-            painter.drawRect(QRectF(x - 1, track.top(), 2, track.height()))
-        if self._quiet:
-            return
-        x = track.left() + track.width() * self.sliderPosition() / 100
-        painter.setBrush(color("text"))
-        painter.drawRect(QRectF(x - 1, track.top() - 4, 2, track.height() + 8))
-        top = track.top() - 4
-        painter.drawPolygon(
-            QPolygonF([QPointF(x - 5, top - 5), QPointF(x + 5, top - 5), QPointF(x, top + 1)])
-        )
+        painter.setBrush(self._theme.color(name))
+        painter.drawRoundedRect(QRectF(0, 0, width, BAR), BAR / 2, BAR / 2)
+        painter.end()
+        return full
+
+    @staticmethod
+    def _pixmap(width: float, height: float, ratio: float) -> tuple[QPixmap, QPainter]:
+        pixmap = QPixmap(max(1, round(width * ratio)), max(1, round(height * ratio)))
+        pixmap.setDevicePixelRatio(ratio)
+        pixmap.fill(Qt.GlobalColor.transparent)
+        painter = QPainter(pixmap)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        return pixmap, painter
