@@ -49,8 +49,8 @@ class Overlay:
             value: the threshold; the level gate's tag must not cover a figure.
         """
         strip, back = self._strip, self._theme.color("back")
-        painter.fillRect(strip.width, 0, GUTTER, strip.height + FOOT, back)
-        painter.fillRect(0, strip.height, strip.width, FOOT, back)
+        painter.fillRect(strip.width, 0, GUTTER + 4, strip.height + FOOT + 4, back)
+        painter.fillRect(0, strip.height, strip.width, FOOT + 4, back)
         painter.setFont(self._theme.font(11))
         painter.setPen(self._theme.color("dim"))
         for db in GRID_DB[::2] if strip.level_lane.height() < 160 else GRID_DB:

@@ -218,9 +218,10 @@ class Scope(QAbstractSlider):
         self.update()
 
     def _lay_out(self) -> None:
+        # multiples of 4 are whole device pixels at 125, 150 and 175 %, too
         self._strip.lay_out(
-            self.width() - GUTTER,
-            self.height() - FOOT,
+            (self.width() - GUTTER) // 4 * 4,
+            (self.height() - FOOT) // 4 * 4,
             self.devicePixelRatioF(),
             self.quantity is THRESHOLD_DB,
         )

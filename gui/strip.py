@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PyQt6.QtCore import QRectF
+from PyQt6.QtCore import QPointF, QRectF
 from PyQt6.QtGui import QColor, QImage, QPainter
 
 from gui.theme import Theme
@@ -115,16 +115,12 @@ class Strip:
             self._paint(first, now)
         self._painted = now
         split = now % n
-        old = self.width * (n - split) / n
-        painter.drawImage(
-            QRectF(0, 0, old, self.height), self._image, QRectF(split, 0, n - split, rows)
-        )
+        painter.save()
+        painter.scale(1 / self._ratio, 1 / self._ratio)  # pixel for pixel: a plain copy
+        painter.drawImage(QPointF(0, 0), self._image, QRectF(split, 0, n - split, rows))
         if split:
-            painter.drawImage(
-                QRectF(old, 0, self.width - old, self.height),
-                self._image,
-                QRectF(0, 0, split, rows),
-            )
+            painter.drawImage(QPointF(n - split, 0), self._image, QRectF(0, 0, split, rows))
+        painter.restore()
 
     # --- painting -----------------------------------------------------------------------------
 
