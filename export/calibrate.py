@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import csv
 import logging
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -30,6 +31,7 @@ WORDS = Path(realtime.__file__).parent.parent / "tests" / "data" / "words"  # in
 NO_LABEL = -1
 NOISE_SHARE = 0.2  # of the calibration windows
 NOISE_DBFS = (-70.0, -45.0, -20.0, 0.0)  # white noise: the emptiest window and the fullest
+PART = re.compile(r"#t=(\d+(?:\.\d+)?),(\d+(?:\.\d+)?)$")
 SOUNDS = (".wav", ".flac", ".ogg", ".opus", ".mp3")
 
 log = logging.getLogger("rt.export.calibrate")
@@ -160,9 +162,17 @@ def window_of(card: Card, audio: Array) -> Array:
 def read_mono(path: Path, rate: int) -> Array:
     """A sound file as the engine hears it, float32 [samples] at `rate`.
 
+    Args:
+        path: the file; its name may end in `#t=START,END` (seconds), as manifests name parts.
+        rate: Hz.
+
     Raises:
         AudioError: missing, or no sound.
     """
+    part = PART.search(path.name)
+    if part is not None:
+        start, end = (round(float(t) * rate) for t in part.groups())
+        return read_mono(path.with_name(path.name[: part.start()]), rate)[start:end]
     source = WavSource(str(path), block_s=1.0)
     audio = np.concatenate([block.audio for block in source.blocks()])
     mono: Array = audio.mean(axis=1, dtype=np.float32)

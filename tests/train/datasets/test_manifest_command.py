@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from export import calibrate
 from realtime.errors import UsageError
 from train.bank import open_bank, read_mono
 from train.command import main as rt_train
@@ -33,6 +34,13 @@ def test_a_part_of_a_file_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     # another file under the same name is read anew
     soundfile.write(tmp_path / "long.wav", ramp[:4000], 8000, subtype="FLOAT")
     assert open_bank(tmp_path, ["long.wav", part], 8000).length.tolist() == [4000, 2000]
+
+
+def test_an_export_hears_the_part_too(tmp_path: Path) -> None:
+    ramp = np.arange(8000, dtype=np.float32) / 8192
+    soundfile.write(tmp_path / "long.wav", ramp, 8000, subtype="FLOAT")
+    heard = calibrate.read_mono(tmp_path / part_of("long.wav", 0.25, 0.5), 8000)
+    assert np.array_equal(heard, ramp[2000:4000])
 
 
 def test_the_command_counts_what_it_leaves_out(
