@@ -50,6 +50,7 @@ RATE, CHANNELS, BLOCK, HOP = 48_000, 2, 128, 480
 AIM = "aim: at most 3 % of one core altogether"
 FORMS = {
     "level": "level gate",
+    "plain": "voice, without numba",
     "python": "voice, the worker's loop in Python",
     "compiled": "voice",
 }
@@ -100,7 +101,8 @@ def live(form: str) -> dict[str, float]:
     runner = None if form == "level" else open_runner(find_model("voice"), None, None, 1)
     if form == "python":
         worker.thought_of = lambda *_: None  # type: ignore[assignment]
-    gate = LiveGate(settings_of(runner), runner, device="system", block=BLOCK)
+    own = {"device": "system", "block": BLOCK, "compiled": form != "plain"}
+    gate = LiveGate(settings_of(runner), runner, **own)
     gate.start()
     time.sleep(SETTLE_S)
 
