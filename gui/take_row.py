@@ -64,7 +64,6 @@ class TakeRow(QFrame):
         self._words.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         self._only = QPushButton()
         self._only.setProperty("kind", "quiet")
-        self._only.setStyleSheet("padding: 0 6px; min-height: 0; font-size: 12px")
         self._only.setAccessibleName(tr("Use only the selected part"))
         self._only.hide()
         self._only.clicked.connect(lambda: self.cut.emit(self.take, *self._part))
@@ -98,7 +97,7 @@ class TakeRow(QFrame):
         self._play.setEnabled(bool(len(take.peaks)))
         text = f"{take.path.name}  ·  {self._judgement()}"
         self._words.setText(text)
-        self.setToolTip(str(take.path))
+        self.setToolTip(f"{text}\n{take.path}")
         self.setAccessibleName(text)
         self._wave.setAccessibleName(text)
         self._words.setProperty("kind", "warn" if take.fault else "caption")
@@ -137,6 +136,10 @@ class TakeRow(QFrame):
         return ", ".join(parts)
 
     def _dress(self) -> None:
+        accent = self._theme.colors.accent
+        self._only.setStyleSheet(
+            f"padding: 0 6px; min-height: 0; font-size: 12px; font-weight: 600; color: {accent}"
+        )
         self._play.setIcon(
             glyph("stop" if self._playing else "play", self._theme.color("text"))
         )
