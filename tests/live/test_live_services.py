@@ -1,6 +1,7 @@
 """A real stream, a real broker: what happens to the microphone is what the broker holds."""
 
 import json
+import os
 import re
 import shutil
 import signal
@@ -17,12 +18,14 @@ pytestmark = [pytest.mark.live, pytest.mark.xdist_group("live"), pytest.mark.tim
 
 INTERRUPTED = 130
 BASE = "rt-tag/live"
+# Debian has it where only root looks
+MOSQUITTO = shutil.which("mosquitto", path=f"{os.environ['PATH']}:/usr/sbin:/usr/local/sbin")
 
 
 @pytest.fixture
 def port(tmp_path):
     """The port of a mosquitto of our own."""
-    if shutil.which("mosquitto") is None:
+    if MOSQUITTO is None:
         pytest.skip("mosquitto is not installed: apt-get install mosquitto")
     with socket.socket() as s:
         s.bind(("127.0.0.1", 0))
@@ -30,7 +33,7 @@ def port(tmp_path):
     file = tmp_path / "mosquitto.conf"
     file.write_text(f"listener {number} 127.0.0.1\nallow_anonymous true\n")
     quiet = subprocess.DEVNULL
-    with subprocess.Popen(["mosquitto", "-c", file], stdout=quiet, stderr=quiet) as process:
+    with subprocess.Popen([MOSQUITTO, "-c", file], stdout=quiet, stderr=quiet) as process:
         yield number
         process.terminate()
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import os
 import shutil
 import socket
 import subprocess
@@ -15,6 +16,8 @@ import pytest
 from realtime.outputs import Opening, Reading
 
 LIMIT_S = 20.0
+# Debian has it where only root looks
+MOSQUITTO = shutil.which("mosquitto", path=f"{os.environ['PATH']}:/usr/sbin:/usr/local/sbin")
 
 
 def wait_for(ready, what, limit_s=LIMIT_S):
@@ -66,7 +69,7 @@ class Broker:
         return f"mqtt://127.0.0.1:{self.port}"
 
     def start(self):
-        command = ["mosquitto", "-c", str(self.file)]
+        command = [MOSQUITTO, "-c", str(self.file)]
         quiet = subprocess.DEVNULL
         self.process = subprocess.Popen(command, stdout=quiet, stderr=quiet)
         wait_for(self.answers, "mosquitto")
@@ -125,7 +128,7 @@ class Listener:
 def make_broker(tmp_path):
     """Start brokers of given configurations."""
     pytest.importorskip("paho.mqtt", reason="the mqtt extra")
-    if shutil.which("mosquitto") is None:
+    if MOSQUITTO is None:
         pytest.skip("mosquitto is not installed: apt-get install mosquitto")
     brokers = []
 
