@@ -101,12 +101,12 @@ class Window(QMainWindow):
         page = self.pages.get(name) or next(iter(self.pages.values()))
         if page is not self._page:
             was, self._page = self._page, page
-            if was is not None and self._running:
+            if was is not None and self.running:
                 was.shown(False)
             self._stack.setCurrentWidget(page)
             self._side.select(page.name)
             self._store.put("page", page.name)
-            if self._running:
+            if self.running:
                 self._begin()
 
     def toggle(self, switch: str) -> None:
@@ -143,7 +143,8 @@ class Window(QMainWindow):
     # --- being seen or not --------------------------------------------------------------------
 
     @property
-    def _running(self) -> bool:
+    def running(self) -> bool:
+        """Whether it draws: it is to be seen."""
         return self._clock.isActive()
 
     def showEvent(self, event: QShowEvent | None) -> None:
@@ -164,10 +165,10 @@ class Window(QMainWindow):
 
     def _attend(self) -> None:
         seen = self.isVisible() and not self.isMinimized()
-        if seen and not self._running:
+        if seen and not self.running:
             self._clock.start()
             self._begin()
-        elif not seen and self._running:
+        elif not seen and self.running:
             self._clock.stop()
             self.context.driver.watch(0)
             if self._page is not None:

@@ -10,6 +10,7 @@ from PyQt6.QtWidgets import QMessageBox
 from gui.pairs import Pairs
 from gui.presets import OURS
 from gui.store import Store
+from realtime.control.client import ControlClient
 
 
 def test_it_starts_a_gate_and_says_that_there_is_no_device(panel):
@@ -104,6 +105,15 @@ def test_the_level_gate_has_its_own_threshold(panel, qtbot):
     qtbot.waitUntil(lambda: gate.threshold.quantity.name == "threshold", timeout=20_000)
 
 
+def test_the_tray_of_a_hidden_panel_knows_what_others_switch(panel, qtbot):
+    (run_file,) = (panel.room / "run" / "rt-tag").glob("gate-*.json")
+    with ControlClient.find(run_file) as script:
+        script.request("bypass", on=True)
+        qtbot.waitUntil(lambda: panel.tray.actions["bypass"].isChecked(), timeout=10_000)
+        script.request("bypass", on=False)
+        qtbot.waitUntil(lambda: not panel.tray.actions["bypass"].isChecked(), timeout=10_000)
+
+
 def test_two_panels_at_one_gate_and_a_gate_that_dies(panel, panels, qtbot):
     """The other finds the gate by its file, as from the far end of a tunnel."""
     (run_file,) = (panel.room / "run" / "rt-tag").glob("gate-*.json")
@@ -124,7 +134,7 @@ def test_two_panels_at_one_gate_and_a_gate_that_dies(panel, panels, qtbot):
     assert panel.minder.child.pid not in (0, pid)
 
 
-def test_a_hidden_panel_asks_for_nothing(panel, qtbot):
+def test_a_hidden_panel_measures_and_draws_nothing(panel, qtbot):
     window = panel.window
     window.show()
     qtbot.waitExposed(window)
@@ -136,7 +146,7 @@ def test_a_hidden_panel_asks_for_nothing(panel, qtbot):
     seen.clear()
     qtbot.wait(700)
     assert seen == []
-    assert not window._clock.isActive()
+    assert not window.running
 
 
 def test_it_asks_before_it_ends_what_would_be_lost(panel, monkeypatch, qtbot):
