@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
-from PyQt6.QtCore import pyqtSignal
+from PyQt6.QtCore import Qt, pyqtSignal
 from PyQt6.QtWidgets import QComboBox
 
 from gui.i18n import tr
@@ -20,9 +20,8 @@ MOST_OWN: Final = 6  # files that are remembered
 class ModelChoice(QComboBox):
     """Models by name.
 
-    Args:
-        model: the one that is shown first.
-        own: files that were used before.
+    Attributes:
+        own: files that were used before, the newest first.
 
     Signals:
         model_chosen: a shipped name, or a path.
@@ -53,7 +52,7 @@ class ModelChoice(QComboBox):
             self.addItem(name, name)
         for path in self.own:
             self.addItem(Path(path).name, path)
-            self.setItemData(self.count() - 1, path, 3)  # Qt.ItemDataRole.ToolTipRole
+            self.setItemData(self.count() - 1, path, Qt.ItemDataRole.ToolTipRole)
         self.insertSeparator(self.count())
         self.addItem(tr("A model file …"), FILE)
         self.setCurrentIndex(self.findData(model))
