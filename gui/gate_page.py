@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from PyQt6.QtCore import Qt, QTimer
@@ -178,9 +179,10 @@ class GatePage(Page):
         for model in reply.get("models", []):
             if model.get("fault"):
                 continue
-            name = str(model.get("name", ""))
-            given = name if model.get("shipped") else str(model.get("model") or name)
-            rows.append((tr("Voice") if name == "voice" else name, given))
+            given, name = str(model.get("model", "")), str(model.get("name", ""))
+            shipped = bool(model.get("shipped"))
+            title = tr("Voice") if shipped and name == "voice" else name
+            rows.append((title if shipped else Path(given).stem, given))
         self.chooser.show_models(rows)
 
     def _show_settings(self, settings: dict[str, Any]) -> None:

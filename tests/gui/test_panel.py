@@ -1,6 +1,7 @@
 """A whole panel with a real gate, that finds no sound device."""
 
 import os
+import shutil
 import signal
 
 from PyQt6.QtCore import Qt
@@ -11,6 +12,7 @@ from gui.pairs import Pairs
 from gui.presets import OURS
 from gui.store import Store
 from realtime.control.client import ControlClient
+from realtime.library import WEIGHTS
 
 
 def test_it_starts_a_gate_and_says_that_there_is_no_device(panel):
@@ -112,6 +114,24 @@ def test_the_tray_of_a_hidden_panel_knows_what_others_switch(panel, qtbot):
         qtbot.waitUntil(lambda: panel.tray.actions["bypass"].isChecked(), timeout=10_000)
         script.request("bypass", on=False)
         qtbot.waitUntil(lambda: not panel.tray.actions["bypass"].isChecked(), timeout=10_000)
+
+
+def test_a_gate_of_the_user_is_offered_chosen_and_kept(panel, qtbot):
+    folder = panel.room / "data" / "rt-tag" / "gates"
+    folder.mkdir(parents=True)
+    shutil.copy(WEIGHTS / "voice.onnx", folder / "guitar.gate")
+    chooser = panel.window.pages["gate"].chooser
+    panel.window.show()
+    qtbot.waitUntil(lambda: chooser.model.findText("guitar") >= 0, timeout=20_000)
+    chooser.model.setCurrentIndex(chooser.model.findText("guitar"))
+    chooser.model.activated.emit(chooser.model.currentIndex())
+    wanted = str(folder / "guitar.gate")
+    qtbot.waitUntil(lambda: panel.driver.settings["model"] == wanted, timeout=20_000)
+    pairs = Pairs(panel.store)
+    qtbot.waitUntil(lambda: pairs.settings(pairs.devices()).get("model") == wanted)
+    panel.driver.change({"model": "voice"})  # as another page, or a script, would
+    qtbot.waitUntil(lambda: pairs.settings(pairs.devices()).get("model") == "voice")
+    assert chooser.model.currentText() == "Voice"
 
 
 def test_two_panels_at_one_gate_and_a_gate_that_dies(panel, panels, qtbot):
