@@ -6,7 +6,8 @@ A gate of another machine has devices that may not be here: `open_input` then ta
 from __future__ import annotations
 
 from gui.driver import GateDriver
-from realtime.errors import DeviceNotFound
+from gui.gate_source import GateSource
+from realtime.errors import AudioError, DeviceNotFound, RtError
 from realtime.sources import Source, open_source
 
 
@@ -27,7 +28,9 @@ def open_input(device: str, exactly: bool) -> Source:
 
     Args:
         device: its name; empty is the default one.
-        exactly: raise if there is none of that name; otherwise the default one serves.
+        exactly: raise if it cannot be opened. Otherwise the default one serves if there is
+            none of that name; and if it is there and busy, the gate, which has it, gives what
+            it hears.
 
     Raises:
         AudioError: it cannot be opened.
@@ -38,6 +41,13 @@ def open_input(device: str, exactly: bool) -> Source:
         if exactly or not device:
             raise
         return open_source()
+    except AudioError as e:
+        if exactly:
+            raise
+        try:
+            return GateSource()
+        except RtError:
+            raise e from None
 
 
 def _started(driver: GateDriver) -> dict[str, object]:

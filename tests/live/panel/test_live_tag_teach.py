@@ -60,3 +60,41 @@ def test_a_recording_is_judged_and_heard(desk, words):
     QTest.mouseClick(wave, LEFT, pos=QPoint(round(0.9 * wave.width()), 10))
     desk.wait(lambda: places and page.player.what is None, "its end", 60)
     assert places[0] == pytest.approx(0.9 * take.seconds, abs=0.6)
+
+
+def test_a_microphone_that_the_gate_has_to_itself_is_heard_through_the_gate(
+    desk, words, monkeypatch, tmp_path
+):
+    """As without a sound server: nobody else can open it."""
+    import gui.gate_devices
+    from gui.gate_source import GateSource
+    from gui.recording import Recording
+    from realtime.errors import AudioError
+
+    def busy(**_):
+        raise AudioError("system: cannot be opened: Device unavailable")
+
+    monkeypatch.setattr(gui.gate_devices, "open_source", busy)
+    desk.wait_for_sound()
+    recording = Recording(tmp_path / "heard.wav", "system", exactly=False)
+    recording.start()
+    desk.wait(lambda: isinstance(recording._source, GateSource), "the gate")
+    desk.play(words)
+    desk.wait(lambda: len(recording.peaks) > 120, "six seconds", 90)
+    done = []
+    recording.done.connect(done.append)
+    recording.stop()
+    desk.wait(lambda: done, "the file", 10)
+    sound, rate = soundfile.read(tmp_path / "heard.wav", dtype="float32")
+    assert len(sound) / rate == pytest.approx(done[0], abs=0.01)
+    assert np.abs(sound).max() > 0.05
+    # no piece is missing or twice: the words are there as they were played
+    begin = int(np.argmax(np.abs(sound) > 1e-4))
+    played = words[int(np.argmax(np.abs(words) > 1e-4)) :]
+    part = sound[begin : begin + 3 * rate]
+    lags = np.correlate(played[: 4 * rate : 8], part[::8], "valid")
+    at = 8 * int(np.argmax(lags))
+    around = [
+        np.abs(part - played[k : k + len(part)]).max() for k in range(at - 8, at + 9) if k >= 0
+    ]
+    assert min(around) < 0.02
