@@ -19,6 +19,8 @@ from gui.palette import DARK, LIGHT
 from gui.side import WIDTH
 from gui.theme import Theme
 
+pytestmark = pytest.mark.xdist_group("looks")  # one panel for all of them
+
 
 def luminance(color):
     def linear(c):

@@ -4,6 +4,7 @@ import os
 import shutil
 import signal
 
+import pytest
 from PyQt6.QtCore import Qt
 from PyQt6.QtTest import QTest
 from PyQt6.QtWidgets import QMessageBox
@@ -13,6 +14,8 @@ from gui.presets import OURS
 from gui.store import Store
 from realtime.control.client import ControlClient
 from realtime.library import WEIGHTS
+
+pytestmark = pytest.mark.xdist_group("panel")  # one panel for all of them
 
 
 def test_it_starts_a_gate_and_says_that_there_is_no_device(panel):
