@@ -118,20 +118,25 @@ class Compare(QWidget):
     def show_outcome(self, outcome: Outcome, name: str) -> None:
         """Show what came of a lesson, and propose a name."""
         self.outcome = outcome
-        head, text, _ = verdict(outcome.report)
+        head, text, good = verdict(outcome.report)
+        self.keep_button.setProperty("kind", "primary" if good else "")
+        style = self.keep_button.style()
+        if style is not None:
+            style.polish(self.keep_button)
         self._head.setText(head)
         self._text.setText(text)
         self._head.setToolTip(outcome.report["advice"])
         self._fill(outcome)
         names = {
             "before": tr("Gate before"),
-            "learned": tr("Your gate"),
+            "learned": tr("Your gate") if outcome.task.base is None else tr("Gate now"),
             "level": tr("Level gate"),
         }
         trials = sorted(outcome.trials, key=lambda t: list(names).index(t.gate))
         lanes = [Lane(tr("Without gate"), outcome.audio, ())]
         lanes += [Lane(names[t.gate], t.audio, t.spans) for t in trials]
         self.lanes.show_lanes(lanes, outcome.rate, outcome.wanted)
+        self.lanes.hear(1 + [t.gate for t in trials].index("learned"))
         self.name.setText(name)
         self.show_kept("")
         self.name.selectAll()

@@ -72,7 +72,13 @@ def figures(report: dict[str, Any]) -> Rows:
         (tr("Wanted sound lost"), [f["target_lost_pct"] for f in found], _percent),
         (tr("Wrongly open, in a minute"), [f["false_open_s_per_min"] for f in found], _seconds),
     ]
-    shown = [(name, _marked(values, text)) for name, values, text in rows]
+    shown = [
+        (name, _marked(values, text))
+        for name, values, text in rows
+        if any(value is not None for value in values)
+    ]
+    if not any(f["targets"] for f in found):  # nothing wanted was held back
+        return shown
     missed = [f["missed"] for f in found]
     marks = [m for _, m in _marked(missed, _ms)]
     cells = [tr("{n} of {all}", n=f["missed"], all=f["targets"]) for f in found]

@@ -254,6 +254,10 @@ def test_what_learning_more_did():
     assert "96.9 %" in text
     assert good
     assert len(figures(more)[0][1]) == len(columns(more)) == 2
+    for figures_ in more["new_examples"].values():  # only of what shall stay out
+        figures_ |= {"targets": 0, "target_lost_pct": None}
+        figures_["onset_cut_ms"] = {"median": None, "p95": None}
+    assert [name for name, _ in figures(more)] == ["Wrongly open, in a minute"]
     more["old_examples"]["worse"] = True
     assert "keep the old gate" in verdict(more)[0]
 
