@@ -24,6 +24,8 @@ from realtime.errors import AudioError, RtError
 from realtime.outputs import DeviceEvent
 from realtime.sources.device import EAGER_S, LATE_RETRY_S, RETRY_S
 
+AWAKE_S = 0.5
+
 Told = Callable[[dict[str, Any] | RtError], None]
 
 log = logging.getLogger("rt.realtime.control")
@@ -127,9 +129,11 @@ class Host:
         """As those of `LiveGate`, of one gate after the other."""
         while True:
             try:
-                event = self._events.get(timeout=timeout_s)
+                # A wait without end would sleep through a signal that came just before it.
+                event = self._events.get(timeout=AWAKE_S if timeout_s is None else timeout_s)
             except queue.Empty:
-                yield None
+                if timeout_s is not None:
+                    yield None
                 continue
             if event is None:
                 return

@@ -102,7 +102,12 @@ class Gate:
         """The exit status after a signal; None sends none."""
         if number is not None:
             self.process.send_signal(number)
-        return self.process.wait(PATIENCE_S)
+        try:
+            return self.process.wait(PATIENCE_S)
+        except subprocess.TimeoutExpired:
+            self.process.send_signal(signal.SIGABRT)  # it says where it hangs
+            self.process.wait()
+            pytest.fail(f"it does not end:\n{self.log.read_text()}")
 
     def close(self):
         self.let_go()
@@ -123,6 +128,7 @@ def environment(room):
     (room / "asound.conf").write_text("</usr/share/alsa/alsa.conf>\n")
     own = {k: v for k, v in os.environ.items() if not k.startswith("RT_") or k == "RT_CACHE"}
     return own | {
+        "PYTHONFAULTHANDLER": "1",
         "ALSA_CONFIG_PATH": str(room / "asound.conf"),
         "JACK_DEFAULT_SERVER": "none",
         "JACK_NO_START_SERVER": "1",

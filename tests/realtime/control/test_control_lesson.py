@@ -36,7 +36,7 @@ def line(gate):
 def told(line, ready):
     """The first thing told of a lesson that is as it should be."""
     while True:
-        what = line.read(60).get("learn")
+        what = line.read(100).get("learn")
         if what and ready(what):
             return what
 
