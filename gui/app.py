@@ -16,7 +16,7 @@ from gui import i18n
 from gui.display import require_display
 from gui.driver import GateDriver
 from gui.gate_page import GatePage
-from gui.instance import Instance
+from gui.instance import Instance, key_of
 from gui.lamp import icon
 from gui.minder import Minder, address_of
 from gui.pairs import Pairs
@@ -25,7 +25,6 @@ from gui.store import Store, default_path
 from gui.theme import Theme
 from gui.tray import Tray
 from gui.window import Window
-from realtime.errors import UsageError
 
 LOOK_MS = 3000
 
@@ -119,11 +118,9 @@ def run(args: argparse.Namespace) -> int:
     app.setDesktopFileName("rt-panel")
     app.setQuitOnLastWindowClosed(False)
     app.setWindowIcon(icon("open"))
-    instance = Instance(f"{path.resolve()} {args.connect or ''}")
-    if instance.tell(args.tell or "show"):
+    instance = Instance(key_of(path, args.connect))
+    if instance.tell("show"):
         return 0
-    if args.tell:
-        raise UsageError("no panel runs", "start rt-panel first")
     instance.listen()
     panel = Panel(path, args.connect, args.minimised, args.page or "")
     instance.told.connect(panel.obey)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from pathlib import Path
 
 from realtime.commands.common import Parser, guarded, version
 from realtime.errors import MissingExtra
@@ -33,11 +34,22 @@ def parser() -> argparse.ArgumentParser:
     return p
 
 
+def tell(args: argparse.Namespace) -> int:
+    """`--tell`, without a window: it belongs to a key, and has to be quick."""
+    from gui.instance import tell
+    from gui.store import default_path
+
+    path = Path(args.config) if args.config else default_path()
+    return tell(args.tell, path, args.connect)
+
+
 @guarded
 def main(argv: Sequence[str]) -> int:
     """Run rt-panel; the exit status."""
     args = parser().parse_args(argv)
     try:
+        if args.tell:
+            return tell(args)
         from gui import app
     except ModuleNotFoundError as e:
         if (e.name or "").split(".")[0] != "PyQt6":

@@ -4,19 +4,40 @@ from __future__ import annotations
 
 import hashlib
 import os
+from pathlib import Path
 
-from PyQt6.QtCore import QObject, pyqtSignal
+from PyQt6.QtCore import QCoreApplication, QObject, pyqtSignal
 from PyQt6.QtNetwork import QLocalServer, QLocalSocket
+
+from realtime.errors import UsageError
 
 WAIT_MS = 2000
 COMMANDS = ("show", "bypass", "mute", "quit")
+
+
+def key_of(settings: Path, target: str | None) -> str:
+    """What makes a panel the only one: its settings, and the gate that it drives."""
+    return f"{settings.resolve()} {target or ''}"
+
+
+def tell(word: str, settings: Path, target: str | None) -> int:
+    """Say something to the panel that runs; the exit status. Loads no window.
+
+    Raises:
+        UsageError: none does.
+    """
+    app = QCoreApplication(["rt-panel"])
+    if not Instance(key_of(settings, target)).tell(word):
+        raise UsageError("no panel runs", "start rt-panel first")
+    del app
+    return 0
 
 
 class Instance(QObject):
     """The only panel of its kind, or a word to it.
 
     Args:
-        key: what makes it the only one: the path of its settings, and the gate it drives.
+        key: from `key_of`.
 
     Signals:
         told: another start said this: one of COMMANDS.
