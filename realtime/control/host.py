@@ -18,13 +18,11 @@ from realtime.control.opening import Opener, look_for
 from realtime.control.setup import ENDS, Setup
 from realtime.duplex.events import Ended, LiveEvent, Started
 from realtime.duplex.history import History
-from realtime.duplex.live import STEERED, LiveGate
+from realtime.duplex.live import AWAKE_S, STEERED, LiveGate
 from realtime.duplex.state import LiveState
 from realtime.errors import AudioError, RtError
 from realtime.outputs import DeviceEvent
 from realtime.sources.device import EAGER_S, LATE_RETRY_S, RETRY_S
-
-AWAKE_S = 0.5
 
 Told = Callable[[dict[str, Any] | RtError], None]
 

@@ -53,6 +53,7 @@ from realtime.sources.device import (
 )
 
 BLOCKS = (16, 8192)  # samples
+AWAKE_S = 0.5
 KEEP_S = 0.05  # seconds between two looks at the notes
 FADE_S = 0.02  # for the sound to fade out at the end
 STEERED = (  # settings that may change while it runs
@@ -230,9 +231,11 @@ class LiveGate:
         """Events as they come, until the end; None whenever `timeout_s` passed without one."""
         while True:
             try:
-                event = self._events.get(timeout=timeout_s)
+                # A wait without end would sleep through a signal that came just before it.
+                event = self._events.get(timeout=AWAKE_S if timeout_s is None else timeout_s)
             except queue.Empty:
-                yield None
+                if timeout_s is not None:
+                    yield None
                 continue
             if event is None:
                 return
