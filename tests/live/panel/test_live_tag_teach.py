@@ -18,7 +18,7 @@ def test_what_comes_through_the_microphone_is_named_and_can_be_played(desk, word
     window.open_page("tag")
     page = window.pages["tag"]
     desk.wait(lambda: page.tagger.listens, "the tagger")
-    assert page.view.noted.startswith("kws12 listens to ")
+    desk.wait(lambda: page.view.noted.startswith("kws12 listens to "), "its word")
     desk.play(words)
     table = page.view.list.model()
     desk.wait(lambda: table.rowCount() >= 4, "events", 90)
