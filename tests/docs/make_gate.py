@@ -94,7 +94,7 @@ def data(kept: dict[str, Any]) -> str:
         f"{first['minutes']:.1f} minutes, {first['phrases']} phrases,\n"
         f"{100 * first['open_share']:.0f} % of the time open; thresholds of rivals from the "
         f"{chosen['part']} part (seed {chosen['seed']}).\n"
-        f"{versions}. Machine A of [figures.md](figures.md), {kept['date']}."
+        f"{versions}. Machine A of\n[figures.md](figures.md), {kept['date']}."
     )
 
 
