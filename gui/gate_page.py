@@ -93,7 +93,7 @@ class GatePage(Page):
             by_level = self.scope.quantity is q.THRESHOLD_DB
             self.threshold.show_live(state["input_db"] if by_level else state["score"])
             self.range.show_live(state["gain_db"])
-            if self._frames % (5 * SLOW) == 0:
+            if self._frames % (5 * SLOW) == 0 and not _absent(state.get("phase", "running")):
                 self.readout.show_state(state, self._work.share)
 
     def save(self) -> dict[str, Any]:
@@ -218,8 +218,10 @@ class GatePage(Page):
             self.scope.jump()
         self.meter_in.show_level(meters["input_db"])
         self.meter_out.show_level(meters["output_db"])
-        veil = ""
-        if meters.get("mute"):
+        veil = _absent(meters.get("phase", "running"))
+        if veil:
+            self.readout.show_nothing()
+        elif meters.get("mute"):
             veil = tr("Muted: nothing goes out")
         elif meters.get("bypass"):
             veil = tr("Bypass: everything goes through")
@@ -298,6 +300,15 @@ class GatePage(Page):
     def _reveal(self, folded: bool) -> None:
         if not folded:
             QTimer.singleShot(0, lambda: self._scroll.ensureWidgetVisible(self.more))
+
+
+def _absent(phase: str) -> str:
+    """Why there is no sound; empty while there is."""
+    return {
+        "starting": tr("The gate is starting …"),
+        "waiting": tr("Waiting for a sound device"),
+        "lost": tr("The sound device is gone"),
+    }.get(phase, "")
 
 
 def _names(reply: dict[str, Any], kind: str) -> list[str]:

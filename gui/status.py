@@ -125,6 +125,8 @@ class Status(QObject):
 
 
 def _sentence(what: str, hint: str) -> str:
-    """Two parts of an error as sentences."""
+    """Two parts of an error as sentences; a mend for the command line is none here."""
+    if "rt-gate" in hint or "--" in hint:
+        hint = ""
     parts = [part[:1].upper() + part[1:].rstrip(".") + "." for part in (what, hint) if part]
     return " ".join(parts)

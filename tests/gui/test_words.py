@@ -76,3 +76,14 @@ def test_the_state_in_a_word(qapp):
     assert "by itself" in status.sentence()
     driver.happened.emit({"event": "device", "state": "back", "name": "mic", "t": 2.0})
     assert status.lamp == "closed"
+
+
+def test_a_mend_for_the_command_line_is_not_told_in_the_panel(qapp):
+    driver = GateDriver()
+    status = Status(driver)
+    driver.hello = {"started": None}
+    trouble = {"phase": "waiting", "trouble": "no sound device to play to"}
+    driver.switched.emit(trouble | {"hint": "plug one in, or name a file"})
+    assert status.sentence().startswith("No sound device to play to. Plug one in")
+    driver.switched.emit(trouble | {"hint": "rt-gate --list-devices shows what there is"})
+    assert status.sentence() == "No sound device to play to. It starts by itself."
