@@ -54,7 +54,7 @@ def no_sound(tmp_path, monkeypatch):
 
 def silence(room):
     """Environment without any sound."""
-    (room / "asound.conf").write_text("")
+    (room / "asound.conf").write_text("</usr/share/alsa/alsa.conf>\n")
     return {
         "ALSA_CONFIG_PATH": str(room / "asound.conf"),
         "PULSE_RUNTIME_PATH": str(room / "pulse"),

@@ -33,6 +33,7 @@ class Line:
     def __init__(self, port):
         self.socket = socket.create_connection(("127.0.0.1", port), 10)
         self.file = self.socket.makefile("rb")
+        self.pushed = []  # what came while a reply was waited for
 
     def send(self, data):
         if isinstance(data, dict):
@@ -41,6 +42,9 @@ class Line:
 
     def read(self, timeout_s=20.0):
         """The next line, or None at the end."""
+        return self.pushed.pop(0) if self.pushed else self._receive(timeout_s)
+
+    def _receive(self, timeout_s=20.0):
         self.socket.settimeout(timeout_s)
         try:
             line = self.file.readline()
@@ -50,8 +54,8 @@ class Line:
 
     def ask(self, do, **fields):
         self.send({"id": do, "do": do, **fields})
-        while (line := self.read()) is not None and line.get("id") != do:
-            pass
+        while (line := self._receive()) is not None and line.get("id") != do:
+            self.pushed.append(line)
         return line
 
     def close(self):

@@ -152,7 +152,7 @@ def test_a_frozen_broker_holds_nothing_up(broker, mqtt):
     finally:
         broker.process.send_signal(signal.SIGCONT)
     assert lost > 3000
-    assert output.delivery.delivered + lost <= 2 * 5000  # states besides
+    assert output.delivery.delivered + lost <= 2 * 5000 + 10  # an event, a state; and how it is
 
 
 def test_labels_of_an_older_model_disappear(broker, listen, mqtt, house):
