@@ -157,9 +157,10 @@ class JackCard(SoundCard):
         super().__init__(room)
 
     def start(self) -> None:
-        # -S: a late client delays the cycle instead of losing it; the dummy's clock paces it
+        # -S: a late client delays the cycle instead of losing it; the dummy's clock paces it.
+        # Now and then the server misses a new client, and waits ten times -t for it.
         command = (
-            f"jackd --no-realtime -n {self.name} -S -t 20000 "
+            f"jackd --no-realtime -n {self.name} -S -t 1000 "
             f"-d dummy -r {self.rate} -p {self.period} -C 1 -P 1"
         )
         self._serve(command.split(), lambda: "system:capture_1" in self.ports())
