@@ -16,9 +16,9 @@ from typing import Any
 
 from realtime.control.opening import Opener, look_for
 from realtime.control.setup import ENDS, Setup
-from realtime.duplex.events import Ended, LiveEvent, Started
+from realtime.duplex.events import Ended, LiveEvent, Started, taken
 from realtime.duplex.history import History
-from realtime.duplex.live import AWAKE_S, STEERED, LiveGate
+from realtime.duplex.live import STEERED, LiveGate
 from realtime.duplex.state import LiveState
 from realtime.errors import AudioError, RtError
 from realtime.outputs import DeviceEvent
@@ -125,17 +125,7 @@ class Host:
 
     def events(self, timeout_s: float | None = None) -> Iterator[LiveEvent | None]:
         """As those of `LiveGate`, of one gate after the other."""
-        while True:
-            try:
-                # A wait without end would sleep through a signal that came just before it.
-                event = self._events.get(timeout=AWAKE_S if timeout_s is None else timeout_s)
-            except queue.Empty:
-                if timeout_s is not None:
-                    yield None
-                continue
-            if event is None:
-                return
-            yield event
+        return taken(self._events, timeout_s)
 
     @property
     def history(self) -> History | None:

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import queue
+from collections.abc import Iterator
+
 import msgspec
 
 from realtime.outputs import DeviceEvent, Dropped
 from realtime.outputs.gate import Closed, Opened
+
+AWAKE_S = 0.5  # the longest wait at a time, where none is asked for
 
 
 class Started(msgspec.Struct, frozen=True, tag="start", tag_field="event"):
@@ -86,3 +91,20 @@ class Ended(msgspec.Struct, frozen=True, tag="end", tag_field="event"):
 
 
 LiveEvent = Started | Opened | Closed | DeviceEvent | Dropped | Latency | Overload | Ended
+
+
+def taken(
+    events: queue.SimpleQueue[LiveEvent | None], timeout_s: float | None
+) -> Iterator[LiveEvent | None]:
+    """Events as they come, until None ends them; None when `timeout_s` passed without one."""
+    while True:
+        try:
+            # A wait without end would sleep through a signal that came just before it.
+            event = events.get(timeout=AWAKE_S if timeout_s is None else timeout_s)
+        except queue.Empty:
+            if timeout_s is not None:
+                yield None
+            continue
+        if event is None:
+            return
+        yield event

@@ -25,7 +25,7 @@ import msgspec
 
 from realtime.duplex import BLOCK
 from realtime.duplex import layout as at
-from realtime.duplex.events import Ended, LiveEvent, Started
+from realtime.duplex.events import Ended, LiveEvent, Started, taken
 from realtime.duplex.history import History
 from realtime.duplex.layout import Memory
 from realtime.duplex.pair import Means, Pair
@@ -53,7 +53,6 @@ from realtime.sources.device import (
 )
 
 BLOCKS = (16, 8192)  # samples
-AWAKE_S = 0.5
 KEEP_S = 0.05  # seconds between two looks at the notes
 FADE_S = 0.02  # for the sound to fade out at the end
 STEERED = (  # settings that may change while it runs
@@ -229,17 +228,7 @@ class LiveGate:
 
     def events(self, timeout_s: float | None = None) -> Iterator[LiveEvent | None]:
         """Events as they come, until the end; None whenever `timeout_s` passed without one."""
-        while True:
-            try:
-                # A wait without end would sleep through a signal that came just before it.
-                event = self._events.get(timeout=AWAKE_S if timeout_s is None else timeout_s)
-            except queue.Empty:
-                if timeout_s is not None:
-                    yield None
-                continue
-            if event is None:
-                return
-            yield event
+        return taken(self._events, timeout_s)
 
     @property
     def pid(self) -> int:
