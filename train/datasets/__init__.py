@@ -21,6 +21,7 @@ from train.datasets.folds import esc10, esc50, urbansound8k
 from train.datasets.fsd50k import fsd50k, fsd50k_families
 from train.datasets.pool import kws12, voice
 from train.datasets.scenes import dcase
+from train.datasets.sounds import ears, household
 from train.datasets.speech_commands import speech_commands, speech_commands12
 from train.manifest import Row, whole_of
 
@@ -31,12 +32,14 @@ Layout = Callable[..., list[Row]]
 LAYOUTS: dict[str, Layout] = {
     "audioset": audioset,
     "dcase": dcase,
+    "ears": ears,
     "esc10": esc10,
     "esc50": esc50,
     "features": feature_files,
     "folders": folder_of_folders,
     "fsd50k": fsd50k,
     "fsd50k-families": fsd50k_families,
+    "household": household,
     "kws12": kws12,
     "speech-commands": speech_commands,
     "speech-commands12": speech_commands12,

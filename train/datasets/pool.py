@@ -80,7 +80,7 @@ def kws12(root: Path) -> list[Row]:
                     file.relative_to(root).as_posix(), "unknown", group, split_of(group), "talk"
                 )
             )
-    rows.extend(_noises(root))
+    rows.extend(free_sounds(root))
     return rows
 
 
@@ -111,7 +111,7 @@ def voice(root: Path) -> list[Row]:
             group = file.stem.rsplit("_", 1)[0]
             name = file.relative_to(root).as_posix()
             rows.append(Row(name, "speech", group, split_of(group), "target"))
-    for row in _noises(root):
+    for row in free_sounds(root):
         if row.role == "room":
             rows.append(row)
         else:
@@ -120,7 +120,12 @@ def voice(root: Path) -> list[Row]:
     return rows
 
 
-def _noises(root: Path) -> Iterator[Row]:
+def free_sounds(root: Path) -> Iterator[Row]:
+    """The rows of `sounds.csv` whose licence allows weights to be given away: noises and rooms.
+
+    Raises:
+        UsageError: there is no such table.
+    """
     table = root / "sounds.csv"
     if not table.is_file():
         raise UsageError(
