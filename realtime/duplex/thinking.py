@@ -5,7 +5,7 @@ does in this process can keep a decision waiting; and a decision takes a fifth o
 of which Python and a runtime need to get their code and data back into the caches that other
 programs have filled since the last one.
 
-The front end is `realtime.kernels`, the network `realtime.runners.steps`, the judge that of
+The front end is `realtime.kernels`, the network `realtime.runners.program`, the judge that of
 `realtime.gate.judge`; a test holds the loop to the worker's Python.
 """
 

@@ -26,10 +26,10 @@ from realtime.duplex import layout as at
 from realtime.duplex.layout import Memory
 from realtime.features import FeatureSpec
 from realtime.gate.settings import GateSettings
-from realtime.runners import Runner, steps
+from realtime.runners import Runner, program
 from realtime.runners.steps import Steps, steps_of
 
-MODULES = (at, kernels, steps, thinking)
+MODULES = (at, kernels, program, thinking)
 SUMS: Final = {"reassoc", "nsz", "contract"}  # lets a sum run in parallel lanes
 SPARE: Final = 64  # rows of the log that may be overwritten while it is read
 TRIAL: Final = 24  # steps that are compared with the runtime's,
@@ -145,12 +145,12 @@ def warm(memory: Memory, runner: Runner) -> None:
 def _warm(memory: Memory, spec: FeatureSpec) -> None:
     function, step = _functions()
     counts = np.ones(thinking.COUNTS, np.int64)  # STOP
-    program, array = np.zeros((0, steps.COLUMNS), np.int64), np.zeros(1, np.float32)
-    step(program, array)
+    table, array = np.zeros((0, program.COLUMNS), np.int64), np.zeros(1, np.float32)
+    step(table, array)
     function(
         *(memory.words.view(np.int64), memory.words, memory.singles, counts),
         *(np.zeros(thinking.NUMBERS), np.zeros((1, 4)), np.zeros(1)),
-        *(np.zeros((1, 1), np.float32), kernels.MelKernel(spec).tables, program, array),
+        *(np.zeros((1, 1), np.float32), kernels.MelKernel(spec).tables, table, array),
     )
 
 
@@ -205,7 +205,7 @@ def _functions() -> tuple[Any, Any]:
         except RuntimeError:  # no folder to cache in
             return numba.njit(**options)(function)
 
-    thinking.step = jit(steps.run, fastmath=SUMS)
+    thinking.step = jit(program.run, fastmath=SUMS)
     thinking.rows = kernels.rows()
     return jit(_bound(_digest())), thinking.step
 

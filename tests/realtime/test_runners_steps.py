@@ -6,7 +6,8 @@ import pytest
 from realtime.library import find_model
 from realtime.runners import open_runner
 from realtime.runners.graph import read_graph
-from realtime.runners.steps import run, steps_of
+from realtime.runners.program import run
+from realtime.runners.steps import steps_of
 
 onnx = pytest.importorskip("onnx", reason="making models needs onnx")
 

@@ -25,9 +25,9 @@ from train.bank import open_bank
 from train.gate_eval.backgrounds import Backgrounds
 from train.gate_eval.phrases import active_db, at_level, power_db
 from train.gate_eval.pool import Pool, pool_of
-from train.gate_eval.rooms import heard_in, made_room
 from train.gate_eval.talkers import Talkers
 from train.manifest import Row
+from train.rooms import heard_in, made_room
 
 Array = NDArray[np.float32]
 

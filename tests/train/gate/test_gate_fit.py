@@ -12,8 +12,9 @@ pytest.importorskip("safetensors", reason="needs the train extra")
 from models.checkpoint import load_model, load_tensors  # noqa: E402
 from realtime.errors import UsageError  # noqa: E402
 from train.gate.fit import aligned, fit_gate  # noqa: E402
-from train.gate.mixtures import Mixtures, whispered  # noqa: E402
+from train.gate.mixtures import Mixtures  # noqa: E402
 from train.gate.recipe import GateRecipe  # noqa: E402
+from train.gate.talk import whispered  # noqa: E402
 from train.loop import save_last  # noqa: E402
 from train.manifest import Row, read_manifest, write_manifest  # noqa: E402
 from train.metrics import roc_auc  # noqa: E402

@@ -19,8 +19,8 @@ from train.gate_eval.mixtures import (
 )
 from train.gate_eval.phrases import active_db, is_clean, phrases_of, power_db
 from train.gate_eval.pool import Sound, kinds_of, pool_of
-from train.gate_eval.rooms import heard_in, made_room
 from train.manifest import Row, read_manifest
+from train.rooms import heard_in, made_room
 
 POOL = Path(__file__).parents[4] / "shared" / "data"
 RATE = 16_000
