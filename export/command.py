@@ -64,6 +64,7 @@ def main(argv: Sequence[str]) -> int:
             clips=args.clips,
             tolerance=args.tolerance,
             rule=Path(args.rule) if args.rule else None,
+            embedding=args.embedding,
         )
     if args.json:
         print(report.to_json())
@@ -85,6 +86,7 @@ def export(
     clips: int = CLIPS,
     tolerance: float | None = None,
     rule: Path | None = None,
+    embedding: bool = False,
 ) -> Report:
     """Export, compare, and write the model to `part`, its card inside.
 
@@ -98,6 +100,7 @@ def export(
         clips: windows to calibrate with, and to compare on.
         tolerance: mean score difference allowed, in place of `export.verify.LIMITS`.
         rule: TOML whose decision rule replaces the checkpoint's.
+        embedding: give what the last linear layer takes as a second output (ONNX taggers).
 
     Raises:
         ModelError: no checkpoint, or a network that cannot be exported.
@@ -121,6 +124,10 @@ def export(
         from export.rule import with_rule
 
         card = with_rule(card, rule)
+    if embedding and (card.task == "gate" or out.suffix != ".onnx"):
+        raise UsageError(
+            "--embedding is for taggers in ONNX", "leave it out, or use -o FILE.onnx"
+        )
     if card.task == "gate":
         return _export_gate(network, card, part, out, kind, checkpoint, data, root, clips)
     source = TorchRunner(network, card)
@@ -128,7 +135,7 @@ def export(
     if tolerance is not None:
         limits = msgspec.structs.replace(limits, mean=tolerance)
     sounds, name = list_sounds(data, root)
-    model, card = _convert(network, card, out.suffix)
+    model, card = _convert(network, card, out.suffix, embedding)
     method = ""
     if kind == "int8":
         train = take_clips(card, sounds, "train", clips, name)
@@ -145,7 +152,7 @@ def export(
         data=judged.what,
         agreement=agreement,
         speed=measure(part),
-        command=_command(checkpoint, out, kind, data, clips),
+        command=_command(checkpoint, out, kind, data, clips, embedding),
         tools=_versions(out.suffix),
     )
     return _write(part, model, card, report)
@@ -188,11 +195,13 @@ def _export_gate(
     return _write(part, model, card, report)
 
 
-def _convert(network: Any, card: Card, suffix: str) -> tuple[bytes, Card]:
+def _convert(
+    network: Any, card: Card, suffix: str, embedding: bool = False
+) -> tuple[bytes, Card]:
     if suffix == ".onnx":
         from export.to_onnx import to_onnx
 
-        return to_onnx(network, card)
+        return to_onnx(network, card, embedding)
     from export.to_tflite import to_tflite
 
     return to_tflite(network, card)
@@ -273,11 +282,19 @@ def _umask() -> int:
     return mask
 
 
-def _command(checkpoint: Path, out: Path, kind: str, data: Path | None, clips: int) -> str:
+def _command(
+    checkpoint: Path,
+    out: Path,
+    kind: str,
+    data: Path | None,
+    clips: int,
+    embedding: bool = False,
+) -> str:
     """The command line with names in place of paths: cards travel."""
     words = ["rt-export", checkpoint.name, "-o", out.name, "--type", kind]
     words += ["--data", data.name] if data else []
     words += ["--clips", str(clips)] if clips != CLIPS else []
+    words += ["--embedding"] if embedding else []
     return " ".join(words)
 
 
@@ -302,6 +319,8 @@ def _parser() -> Parser:
     add("--clips", type=int, default=CLIPS, metavar="N", help=f"windows of each part ({CLIPS})")
     add("--tolerance", type=float, metavar="X", help="mean score difference allowed")
     add("--rule", metavar="TOML", help="decision rule found after training (a recipe's tables)")
+    text = "give what the last linear layer takes as a second output (rt-tag learn needs it)"
+    add("--embedding", action="store_true", help=text)
     add("--json", action="store_true", help="the report as one JSON object")
     add("-v", "--verbose", action="count", default=0, help="say more; -vv all")
     add("--version", action="version", version=f"rt-export {version()}")

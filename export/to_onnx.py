@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from export.quiet import quiet
 from realtime.card import Card
@@ -20,28 +20,32 @@ from realtime.errors import ModelError, UsageError
 from realtime.runners.plan import Plan
 
 OPSET = 20
-INPUT, OUTPUT = "features", "scores"
+INPUT, OUTPUT, EMBEDDING = "features", "scores", "embedding"
 
 log = logging.getLogger("rt.export.to_onnx")
 
 
-def to_onnx(network: nn.Module, card: Card) -> tuple[bytes, Card]:
+def to_onnx(network: nn.Module, card: Card, embedding: bool = False) -> tuple[bytes, Card]:
     """Export a network, float32, for one window at a time.
 
     Args:
         network: scores from windows laid out as `card.input.layout` says.
         card: its card; without states.
+        embedding: give what the last linear layer takes, as a second output of that name.
 
     Returns:
         The ONNX file's bytes, slim and without a card, and the card with the tensors' names.
 
     Raises:
-        UsageError: a stateful model.
+        UsageError: a stateful model, or no last linear layer for an embedding.
         ModelError: the exporter refuses the network, or leaves a BatchNorm in it.
     """
     if card.states:
         raise UsageError(f"{card.name} has states", "only whole-window models are exported")
     example = torch.zeros(Plan(card, card.name).input_shape)
+    outputs = [OUTPUT]
+    if embedding:
+        network, outputs = WithEmbedding(network, card), [OUTPUT, EMBEDDING]
     try:
         with quiet(), torch.no_grad():
             program = torch.onnx.export(
@@ -50,7 +54,7 @@ def to_onnx(network: nn.Module, card: Card) -> tuple[bytes, Card]:
                 dynamo=True,
                 opset_version=OPSET,
                 input_names=[INPUT],
-                output_names=[OUTPUT],
+                output_names=outputs,
                 external_data=False,
                 verbose=False,
             )
@@ -66,6 +70,33 @@ def to_onnx(network: nn.Module, card: Card) -> tuple[bytes, Card]:
     return model.SerializeToString(), msgspec.structs.replace(
         card, input=msgspec.structs.replace(card.input, name=INPUT), output=OUTPUT
     )
+
+
+class WithEmbedding(nn.Module):
+    """A network that also gives what its last linear layer takes: scores, embedding.
+
+    Raises:
+        UsageError: no linear layer gives the scores.
+    """
+
+    def __init__(self, network: nn.Module, card: Card) -> None:
+        super().__init__()
+        self.network = network
+        self._heard = torch.empty(0)
+        linear = [m for m in network.modules() if isinstance(m, nn.Linear)]
+        if not linear or linear[-1].out_features != len(card.labels):
+            raise UsageError(
+                f"{card.name} has no linear layer that gives its scores",
+                "leave out --embedding",
+            )
+        linear[-1].register_forward_pre_hook(self._hear)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Scores [batch, labels] and embedding [batch, size]."""
+        return self.network(x), self._heard
+
+    def _hear(self, layer: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+        self._heard = inputs[0]
 
 
 def slim(model: Any) -> None:

@@ -14,7 +14,7 @@ pytest.importorskip("safetensors", reason="needs the train extra")
 from export import calibrate, command, quantize, verify  # noqa: E402
 from export.stamp import stamp  # noqa: E402
 from models import build  # noqa: E402
-from models.checkpoint import save_checkpoint  # noqa: E402
+from models.checkpoint import load_model, save_checkpoint  # noqa: E402
 from realtime.card import FORMAT, Card, InputSpec  # noqa: E402
 from realtime.errors import ParityError  # noqa: E402
 from realtime.features import FeatureSpec  # noqa: E402
@@ -98,6 +98,37 @@ def check_route(checkpoint: Path, out: Path, capsys, kind: str) -> None:
 def test_onnx_float(checkpoint, tmp_path, capsys):
     pytest.importorskip("onnxscript", reason="needs the export extra")
     check_route(checkpoint, tmp_path / "trial.onnx", capsys, "float")
+
+
+@pytest.mark.parametrize("name", ["ears.onnx", "ears_q.onnx"])
+def test_an_embedding_as_a_second_output(checkpoint, tmp_path, capsys, name):
+    pytest.importorskip("onnxscript", reason="needs the export extra")
+    ort = pytest.importorskip("onnxruntime")
+    out = tmp_path / name
+    status, _, err = run(capsys, checkpoint, "--embedding", "-o", out, "--clips", "40")
+    assert status == 0, err
+    session = ort.InferenceSession(out)
+    assert [(o.name, o.shape) for o in session.get_outputs()] == [
+        ("scores", [1, 4]), ("embedding", [1, 16]),
+    ]  # fmt: skip
+    card = open_runner(out).card
+    clips = calibrate.take_clips(card, [], "val", 10, "demo")
+    network, _ = load_model(checkpoint)
+    want, have = [], []
+    for window in clips.windows:
+        scores, embedding = session.run(None, {"features": window[None, None]})
+        have.append(scores[0])
+        with torch.no_grad():
+            want.append(network.classifier(torch.from_numpy(embedding))[0].numpy())
+    np.testing.assert_allclose(have, want, atol=1e-4 if name == "ears.onnx" else 0.5)
+
+
+def test_only_taggers_in_onnx_give_an_embedding(checkpoint, tmp_path, capsys):
+    pytest.importorskip("litert_torch", reason="needs the export extra on x86-64")
+    out = tmp_path / "ears.tflite"
+    status, _, err = run(capsys, checkpoint, "--embedding", "-o", out)
+    assert (status, out.exists()) == (2, False)
+    assert "--embedding" in err
 
 
 def test_onnx_int8_and_its_smallness(checkpoint, tmp_path, capsys):
