@@ -12,7 +12,7 @@ from __future__ import annotations
 import logging
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -42,13 +42,15 @@ from train.recipe import Recipe
 log = logging.getLogger("rt.train.fit")
 
 
-def fit(recipe: Recipe, out: Path) -> Path:
+def fit(recipe: Recipe, out: Path, report: Callable[[int, float], None] | None = None) -> Path:
     """Run a recipe.
 
     Args:
         recipe: what to do.
         out: folder for `last.safetensors` (resumes), `best.safetensors` (the result) and
             `metrics.csv`.
+        report: told the step and the figure of each validation, the more the better; what it
+            raises ends the run.
 
     Returns:
         The result's path.
@@ -122,6 +124,8 @@ def fit(recipe: Recipe, out: Path) -> Path:
                 save_last(
                     out, network, optimizer, average, step + 1, best, card, dict(recipe.model)
                 )
+                if report:
+                    report(step + 1, accuracy)
                 total, since, seen = torch.zeros(()), time.monotonic(), step + 1
     return out / "best.safetensors"
 
