@@ -19,6 +19,7 @@ from realtime.features import FeatureSpec
 
 FORMAT = 1
 MOST_BYTES = 1 << 20  # of JSON
+AXES = "bcntf"  # of a model's input
 
 Unit = Annotated[float, msgspec.Meta(ge=0.0, le=1.0)]
 Seconds = Annotated[float, msgspec.Meta(ge=0.0, le=3600.0)]
@@ -48,15 +49,16 @@ class InputSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     Args:
         kind: "features" (frames of `features`) or "waveform" (samples).
         features: the front end; required for kind "features", absent for "waveform".
-        layout: axes of the model's input: b batch (1), c channel (1), t time (frames or
-            samples), f feature. Waveforms have no f.
+        layout: axes of the model's input, each once and in any order: t time (frames or
+            samples), f feature, and b, c, n of length one (batch, channel, clips). Waveforms
+            have no f.
         name: name of the model's input tensor; empty takes the first that is no state.
         scale: factor on the samples of a waveform model (32768 for integer sample values).
     """
 
     kind: Literal["features", "waveform"]
     features: FeatureSpec | None = None
-    layout: Literal["bctf", "bcft", "btfc", "btf", "bft", "bct", "btc", "bt", "t"] = "bctf"
+    layout: str = "bctf"
     name: str = ""
     scale: float = 1.0
 
@@ -69,6 +71,8 @@ class Decision(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
         average: windows in the moving average of the scores; 1 is none.
         hysteresis: an open label closes when its score is under threshold - hysteresis.
         confirm: windows in a row over the threshold before an event starts (patience).
+        confirm_score: of a gate: it opens at once when its score reaches this, and otherwise
+            when two in a row are over the threshold; 0 is off.
         min_duration_s: an event lasts at least this long.
         refractory_s: after an event's start the same label cannot start again for this long.
         exclusive: at most one label open at a time: the best (single-label models).
@@ -79,6 +83,7 @@ class Decision(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     average: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 1
     hysteresis: Unit = 0.1
     confirm: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 1
+    confirm_score: Unit = 0.0
     min_duration_s: Seconds = 0.0
     refractory_s: Seconds = 0.0
     exclusive: bool = False
@@ -103,6 +108,8 @@ class Card(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
             sigmoid applied by the runner, "logit_softmax": softmax applied by the runner).
         states: state tensors, empty for whole windows.
         output: name of the score tensor; empty takes the first that is no state.
+        constants: further inputs of the model, by name, and the number that each is filled with
+            (a length, a flag).
         decision: how scores become events.
         licence: licence of the weights.
         trained_on: data sets, with their licences.
@@ -125,6 +132,7 @@ class Card(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     scores: Literal["sigmoid", "softmax", "logit", "logit_softmax"] = "sigmoid"
     states: tuple[StateSpec, ...] = ()
     output: str = ""
+    constants: dict[str, float] = msgspec.field(default_factory=dict)
     decision: Decision = Decision()
     licence: str = ""
     trained_on: tuple[str, ...] = ()
@@ -155,6 +163,11 @@ class Card(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
                 raise CardError(
                     f"card field {where} names {', '.join(stray)}", "that is none of the labels"
                 )
+        if self.decision.confirm_score and self.task != "gate":
+            raise CardError(
+                f"card field decision.confirm_score is given and task is {self.task}",
+                "it is a gate's; others have confirm",
+            )
         self._check_lookahead()
         self._check_input()
 
@@ -191,6 +204,12 @@ class Card(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
             raise CardError(
                 f"card field hop_s ({self.hop_s}) is longer than window_s ({self.window_s})",
                 "windows may overlap but leave no gap",
+            )
+        layout = self.input.layout
+        if "t" not in layout or set(layout) - set(AXES) or len(set(layout)) < len(layout):
+            raise CardError(
+                f"card field input.layout is {layout!r}",
+                f"use t and other letters of {AXES}, each once, such as bctf",
             )
         if ("f" in self.input.layout) != (spec is not None and spec.kind != "waveform"):
             raise CardError(
@@ -240,8 +259,11 @@ class Card(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
         return self.thresholds.get(label, self.thresholds.get("default", 0.5))
 
     def to_json(self, indent: int = 0) -> str:
-        """The card as JSON text."""
-        data = msgspec.json.encode(self)
+        """The card as JSON text. Readers of before `constants` take a card that has none."""
+        fields = msgspec.to_builtins(self)
+        if not self.constants:
+            del fields["constants"]
+        data = msgspec.json.encode(fields)
         return (msgspec.json.format(data, indent=indent) if indent else data).decode()
 
 

@@ -29,6 +29,7 @@ examples:
 GATE = {  # option: (metavar, help)
     "--threshold": ("X", "score at which the learned gate opens"),
     "--hysteresis": ("X", "it closes when the score is so much under the threshold"),
+    "--confirm-score": ("X", "under it two decisions in a row must agree to open (card)"),
     "--range-db": ("DB", "gain of the closed gate (-60)"),
     "--lookahead-ms": ("MS", "open so long before the decision, 0 to 20 (0)"),
     "--attack-ms": ("MS", "from closed to open (2; with --level 1)"),

@@ -56,7 +56,15 @@ BLOCKS = (16, 8192)  # samples
 KEEP_S = 0.05  # seconds between two looks at the notes
 FADE_S = 0.02  # for the sound to fade out at the end
 STEERED = (  # settings that may change while it runs
-    *("threshold", "hysteresis", "hold_ms", "attack_ms", "release_ms", "range_db"),
+    *(
+        "threshold",
+        "hysteresis",
+        "confirm_score",
+        "hold_ms",
+        "attack_ms",
+        "release_ms",
+        "range_db",
+    ),
     *("threshold_db", "close_db", "duck", "listen"),
 )
 

@@ -24,11 +24,10 @@ LOG: Final = 4096  # decisions that are remembered: 40 s
 # whole numbers
 STOP, AGAIN, WAKE, K, BASE, POSITION, DECISIONS, SKIPPED, BAD = range(9)
 IS_OPEN, OPENED, ASKED, WHICH, SOUND, SCORES, LABELS, STATES, STATES_END, WOKEN = range(9, 19)
-HOP, LOGIT, MAGNITUDE, REMOVE_DC, COUNTS = range(19, 24)
+HOP, LOGIT, MAGNITUDE, REMOVE_DC, OVER, COUNTS = range(19, 25)
 # numbers
-THRESHOLD, CLOSE_UNDER, HOLD_MS, MIN_OPEN_MS, SCORE, SCALE, FLOOR, MEAN, STD, NUMBERS = range(
-    10
-)
+THRESHOLD, CLOSE_UNDER, HOLD_MS, MIN_OPEN_MS, SCORE, SCALE, FLOOR, MEAN, STD = range(9)
+CONFIRM, NUMBERS = range(9, 11)
 
 # compiled functions, put here by `thought.py`
 rows: Any = None
@@ -103,7 +102,7 @@ def forget(ints: Any, counts: Any, samples: Any, array: Any) -> None:
     samples[:] = 0.0
     array[counts[STATES] : counts[STATES_END]] = 0.0
     counts[POSITION] = counts[BASE] = ints[at.WRITTEN]
-    counts[K] = counts[IS_OPEN] = counts[OPENED] = counts[ASKED] = 0
+    counts[K] = counts[IS_OPEN] = counts[OPENED] = counts[ASKED] = counts[OVER] = 0
 
 
 def catch_up(ints: Any, counts: Any) -> None:
@@ -156,9 +155,10 @@ def score(counts: Any, numbers: Any, mel: Any, program: Any, array: Any) -> None
 def judge(ints: Any, words: Any, counts: Any, numbers: Any, log: Any, end: int) -> None:
     """`realtime.gate.judge.Judge.update`, and tell the sound path."""
     found, rate = numbers[SCORE], ints[at.RATE]
-    turns = False
+    turns, before, over = False, counts[OVER] != 0, found >= numbers[THRESHOLD]
+    counts[OVER] = over
     if not counts[IS_OPEN]:
-        if found >= numbers[THRESHOLD]:
+        if over and (before or found >= numbers[CONFIRM]):
             turns = True
             counts[OPENED] = counts[ASKED] = end
     elif found >= numbers[CLOSE_UNDER]:

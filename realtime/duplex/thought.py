@@ -67,6 +67,7 @@ class Thought:
             own.threshold - own.hysteresis, own.threshold / 2
         )
         self.numbers[thinking.HOLD_MS] = own.hold_ms
+        self.numbers[thinking.CONFIRM] = own.confirm_score
 
     def since(self, number: int) -> NDArray[np.float64]:
         """Rows of the log after the decision of a number, as many as there still are.

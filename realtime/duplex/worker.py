@@ -78,7 +78,8 @@ class Worker(threading.Thread):
         self._scorer = Scorer(runner, self._rate)
         own = settings
         self._judge = Judge(
-            self._rate, own.threshold, own.hysteresis, own.hold_ms, own.min_open_ms
+            *(self._rate, own.threshold, own.hysteresis, own.hold_ms, own.min_open_ms),
+            own.confirm_score,
         )
         self._which = own.score
         self.thought = Thought(settings)
@@ -134,6 +135,7 @@ class Worker(threading.Thread):
         self._judge.threshold = settings.threshold
         self._judge.hysteresis = settings.hysteresis
         self._judge.hold_ms = settings.hold_ms
+        self._judge.confirm_score = settings.confirm_score
 
     def begin(self) -> None:
         """Begin anew at WRITTEN, after silence; no sound runs."""

@@ -3,7 +3,9 @@
 Used by `realtime.gate.stream` and by the worker of `realtime.duplex`. It is the gate's like of
 `realtime.decide`, for one score and with a hold:
 
-- closed, and the score reaches the threshold: it opens.
+- closed, and the score reaches the threshold: it opens. With a `confirm_score` over the
+  threshold it does so only if the score reaches that as well, or the one before was over the
+  threshold, too: so a click, which is over in one hop, does not open it.
 - open, and the score is under `threshold - hysteresis`, though never under half of the
   threshold, as `decide` has it: it closes, unless the score was not under that line within the
   last `hold_ms`, or the opening is younger than `min_open_ms`.
@@ -39,6 +41,7 @@ class Judge:
         hysteresis: it closes when the score is so much under the threshold.
         hold_ms: stays open for so long after the score was last over the closing line.
         min_open_ms: an opening lasts at least so long.
+        confirm_score: score at which it opens without another one before; 0 is off.
 
     Attributes:
         open: what was decided last.
@@ -52,12 +55,14 @@ class Judge:
         hysteresis: float = 0.0,
         hold_ms: float = 0.0,
         min_open_ms: float = 0.0,
+        confirm_score: float = 0.0,
     ) -> None:
         self.rate = rate
         self.threshold = threshold
         self.hysteresis = hysteresis
         self.hold_ms = hold_ms
         self.min_open_ms = min_open_ms
+        self.confirm_score = confirm_score
         self.reset()
 
     @property
@@ -70,6 +75,7 @@ class Judge:
         self.open = False
         self._opened = 0
         self._asked = 0  # the last decision that was not under the closing line
+        self._over = False  # the last score was over the threshold
 
     def update(self, score: float, at: int) -> Turn | None:
         """Take a decision's score.
@@ -81,8 +87,9 @@ class Judge:
         Returns:
             The turn, or None if all stays as it is.
         """
+        before, self._over = self._over, score >= self.threshold
         if not self.open:
-            if score < self.threshold:
+            if not self._over or not (before or score >= self.confirm_score):
                 return None
             self.open = True
             self._opened = self._asked = at

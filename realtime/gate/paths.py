@@ -91,7 +91,10 @@ class ByScore:
     ) -> None:
         own = settings
         self._scorer = Scorer(runner, rate)
-        self._judge = Judge(rate, own.threshold, own.hysteresis, own.hold_ms, own.min_open_ms)
+        self._judge = Judge(
+            *(rate, own.threshold, own.hysteresis, own.hold_ms, own.min_open_ms),
+            own.confirm_score,
+        )
         self._ramp = Ramp(rate, own.attack_ms, own.release_ms, own.range_db, own.duck, compiled)
         self._which = own.score
         self.reset()

@@ -38,6 +38,8 @@ class GateOptions(msgspec.Struct, frozen=True, kw_only=True):
         level: the classical gate, by level and without a model.
         threshold: score at which the learned gate opens.
         hysteresis: it closes when the score is so much under the threshold.
+        confirm_score: it opens at once at this score, and otherwise when two decisions in a row
+            are over the threshold; 0, or what is under the threshold, is off.
         range_db: gain of the closed gate, dB.
         lookahead_ms: how long before a decision it takes effect, milliseconds.
         attack_ms: from closed to open, milliseconds.
@@ -71,6 +73,7 @@ class GateOptions(msgspec.Struct, frozen=True, kw_only=True):
     level: bool = False
     threshold: float | None = None
     hysteresis: float | None = None
+    confirm_score: float | None = None
     range_db: float = -60.0
     lookahead_ms: float = 0.0
     attack_ms: float | None = None
@@ -111,6 +114,7 @@ class GateSettings(msgspec.Struct, frozen=True, kw_only=True):
     level: bool = False
     threshold: float = 0.5
     hysteresis: float = 0.1
+    confirm_score: float = 0.0
     min_open_ms: float = 0.0
     score: int = 0
     range_db: float = -60.0
@@ -133,6 +137,11 @@ class GateSettings(msgspec.Struct, frozen=True, kw_only=True):
         return round(self.lookahead_ms * rate / 1000)
 
 
+OF_SCORES = {  # options that the level gate has no use for: what to use there
+    "threshold": "use --threshold-db",
+    "hysteresis": "use --close-db",
+    "confirm_score": "leave it out",
+}
 LEARNED = {"attack_ms": 2.0, "hold_ms": 0.0, "release_ms": 30.0}
 LEVEL = {"attack_ms": 1.0, "hold_ms": 100.0, "release_ms": 100.0}
 
@@ -146,6 +155,7 @@ GATE = Schema(
     ranges={
         "threshold": (0.0, 1.0),
         "hysteresis": (0.0, 1.0),
+        "confirm_score": (0.0, 1.0),
         "range_db": _LEVELS,
         "lookahead_ms": (0.0, LONGEST_LOOKAHEAD_MS),
         "attack_ms": _TIMES,
@@ -218,6 +228,7 @@ def settle(
         said_by_card = {
             "threshold": card.threshold(card.labels[found["score"]]),
             "hysteresis": card.decision.hysteresis,
+            "confirm_score": card.decision.confirm_score,
         }
         for name, value in said_by_card.items():
             own = getattr(options, name)
@@ -230,7 +241,7 @@ def settle(
     settings = GateSettings(**found, link=not options.unlink)
     rows = []
     for name in fields_of(GateOptions):
-        if card is None and name in ("threshold", "hysteresis"):
+        if card is None and name in OF_SCORES:
             continue
         value = getattr(settings if name in fields_of(GateSettings) else options, name)
         if value is None:
@@ -288,11 +299,9 @@ def agree(options: GateOptions, origins: Mapping[str, str]) -> None:
             "the low-pass is the higher frequency",
         )
     if options.level:
-        for name in ("threshold", "hysteresis", "model"):
+        for name in (*OF_SCORES, "model"):
             if origins.get(name) == option_name(name):
-                hint = "use --threshold-db" if name != "model" else "leave one of them out"
-                if name == "hysteresis":
-                    hint = "use --close-db"
+                hint = OF_SCORES.get(name, "leave one of them out")
                 raise UsageError(
                     f"{option_name(name)} belongs to the learned gate, and --level asks for "
                     "the other",

@@ -5,16 +5,19 @@ import time
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from realtime.duplex import layout as at
 from realtime.duplex import thinking
-from realtime.duplex.thought import _functions, warm
+from realtime.duplex.thought import Thought, _functions, warm
 from realtime.duplex.worker import Worker
 from realtime.gate.grid import due
+from realtime.gate.judge import Judge
 from realtime.gate.settings import GateSettings
 from realtime.runners import open_runner
 
-THOUGHT = GateSettings(hold_ms=35, min_open_ms=50)
+THOUGHT = GateSettings(hold_ms=35, min_open_ms=50, confirm_score=0.6)
 
 
 class Fed:
@@ -161,6 +164,36 @@ def test_a_filtered_key_needs_python(rig, gate_model):
     made.hear(bursts(48_000, 1, 0.1))
     log, _ = made.end()
     assert len(log) == 10
+
+
+@given(
+    scores=st.lists(st.floats(0, 1), max_size=80),
+    threshold=st.floats(0, 1),
+    hysteresis=st.floats(0, 1),
+    times=st.tuples(st.integers(0, 80), st.integers(0, 80)),
+    sure=st.floats(0, 1),
+)
+def test_the_compiled_judge_is_the_judge(scores, threshold, hysteresis, times, sure):
+    hold, shortest = times
+    judge = Judge(48_000, threshold, hysteresis, hold, shortest, sure)
+    thought = Thought(
+        GateSettings(
+            threshold=threshold,
+            hysteresis=hysteresis,
+            hold_ms=hold,
+            min_open_ms=shortest,
+            confirm_score=sure,
+        )
+    )
+    words = np.zeros(at.AT_NOTES)
+    ints = words.view(np.int64)
+    ints[at.RATE] = 48_000
+    for k, score in enumerate(scores):
+        thought.numbers[thinking.SCORE] = score
+        end = due(k, 48_000)
+        thinking.judge(ints, words, thought.counts, thought.numbers, thought.log, end)
+        judge.update(score, end)
+        assert bool(thought.counts[thinking.IS_OPEN]) == judge.open
 
 
 def test_the_grid_in_whole_numbers():

@@ -64,6 +64,25 @@ def test_settings_may_change_between_decisions():
     assert judge.update(0.0, 3 * HOP) is None
 
 
+def test_a_click_does_not_open_what_asks_for_two():
+    judge = Judge(RATE, 0.5, confirm_score=0.7)
+    scores = [0.6, 0.2, 0.6, 0.55, 0.6, 0.1, 0.6, 0.1, 0.7, 0.1, 0.69, 0.5]
+    assert turns(judge, scores) == [(3, True), (5, False), (8, True), (9, False), (11, True)]
+
+
+def test_a_score_to_confirm_under_the_threshold_asks_for_nothing():
+    scores = [0.5, 0.1, 0.6]
+    assert turns(Judge(RATE, 0.5, confirm_score=0.4), scores) == turns(Judge(RATE, 0.5), scores)
+
+
+def test_after_a_reset_nothing_is_confirmed():
+    judge = Judge(RATE, 0.5, confirm_score=1.0)
+    judge.update(0.6, HOP)
+    judge.reset()
+    assert judge.update(0.6, HOP) is None
+    assert judge.update(0.6, 2 * HOP).open
+
+
 def test_reset():
     judge = Judge(RATE, 0.5, hold_ms=1000)
     judge.update(0.9, HOP)
@@ -78,11 +97,14 @@ def test_reset():
     hysteresis=st.floats(0, 1),
     hold=st.integers(0, 100),
     shortest=st.integers(0, 100),
+    sure=st.floats(0, 1),
 )
-def test_promises(scores, threshold, hysteresis, hold, shortest):
-    judge = Judge(RATE, threshold, hysteresis, hold, shortest)
+def test_promises(scores, threshold, hysteresis, hold, shortest, sure):
+    judge = Judge(RATE, threshold, hysteresis, hold, shortest, sure)
     found = turns(judge, scores)
     assert [is_open for _, is_open in found] == [i % 2 == 0 for i in range(len(found))]
+    for a, _ in found[::2]:
+        assert scores[a] >= sure or (a > 0 and scores[a - 1] >= threshold)
     for (a, _), (b, _) in zip(found[::2], found[1::2], strict=False):
         assert scores[a] >= threshold
         assert scores[b] < judge.close_under

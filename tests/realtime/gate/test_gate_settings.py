@@ -16,14 +16,18 @@ def settled(flags, card, environ=None, config=None):
 
 def test_defaults_of_the_learned_gate(kit):
     card = kit.gate_card(
-        thresholds={"default": 0.4}, decision=Decision(hysteresis=0.15, min_duration_s=0.05)
+        thresholds={"default": 0.4},
+        decision=Decision(hysteresis=0.15, min_duration_s=0.05, confirm_score=0.7),
     )
     found, rows = settled({}, card)
-    assert found == GateSettings(threshold=0.4, hysteresis=0.15, min_open_ms=50.0)
+    assert found == GateSettings(
+        threshold=0.4, hysteresis=0.15, min_open_ms=50.0, confirm_score=0.7
+    )
     assert (found.range_db, found.lookahead_ms) == (-60, 0)
     assert (found.attack_ms, found.hold_ms, found.release_ms) == (2, 0, 30)
     origins = {key: origin for key, _, origin in rows}
-    assert origins["threshold"] == origins["hysteresis"] == "card loud"
+    for name in ("threshold", "hysteresis", "confirm_score"):
+        assert origins[name] == "card loud"
     assert origins["range_db"] == origins["attack_ms"] == "default"
 
 
@@ -77,6 +81,8 @@ def test_the_score_follows_the_look_ahead(kit):
         ({"key_highpass": "500", "key_lowpass": "400"}, "nothing is left between", "low-pass"),
         ({"level": True, "threshold": "0.5"}, "--threshold belongs", "--threshold-db"),
         ({"level": True, "hysteresis": "0.5"}, "--hysteresis belongs", "--close-db"),
+        ({"level": True, "confirm_score": "0.5"}, "--confirm-score belongs", "leave it out"),
+        ({"confirm_score": "1.5"}, "confirm_score is 1.5", "use 0 to 1"),
         ({"level": True, "model": "x"}, "--model belongs", "leave one"),
         ({"format": "s8"}, "format is 's8'", ""),
     ],
