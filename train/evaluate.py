@@ -1,7 +1,7 @@
 """`rt-eval`: measure a model.
 
 `tag` on clips, `stream` on a long recording, `scene` makes such a recording, `tune` chooses
-the decision rule; `gate` on mixtures, `mixtures` makes them.
+the decision rule; `gate` on mixtures, `mixtures` makes them; `latency` in milliseconds.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from realtime.errors import UsageError
 from train.gate_eval.command import add_gate, add_mixtures
 from train.judge_stream import judge_stream, read_truth
 from train.judge_tag import judge_tag, model_bytes, open_scorer, rows_of
+from train.latency.command import add_latency
 from train.manifest import read_manifest
 from train.scenes import make_scene, write_scene
 from train.tune import tune
@@ -39,7 +40,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _parser() -> Parser:
     parser = Parser(prog="rt-eval", description="Measure a model.")
     commands = parser.add_subparsers(
-        required=True, metavar="tag|stream|scene|tune|gate|mixtures"
+        required=True, metavar="tag|latency|stream|scene|tune|gate|mixtures"
     )
     shared = Parser(add_help=False)
     shared.add_argument("-v", "--verbose", action="count", default=0)
@@ -58,6 +59,8 @@ def _parser() -> Parser:
     )
     tag.set_defaults(run=_tag)
 
+    text = "milliseconds, and the kinds of layer they go to"
+    add_latency(commands.add_parser("latency", parents=[shared, model], help=text))
     stream = commands.add_parser("stream", parents=[shared, model], help="on a long recording")
     stream.add_argument("audio", type=Path)
     stream.add_argument("truth", type=Path, help="CSV start_s,end_s,label of the target words")

@@ -213,13 +213,7 @@ def load(path: Path, card: Card | None, threads: int) -> OnnxRunner:
             f"{path} needs ONNX Runtime ({e})", "pipx inject rt-tag onnxruntime"
         ) from e
     check_onnx(path)
-    options = ort.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    options.execution_mode = ort.ExecutionMode.ORT_SEQUENTIAL
-    options.log_severity_level = FATAL_ONLY
-    # a spinning pool burns a core between two hops
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options = session_options(threads)
     try:
         session = ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     except Exception as e:  # the runtime has a dozen classes of its own
@@ -230,6 +224,24 @@ def load(path: Path, card: Card | None, threads: int) -> OnnxRunner:
     return OnnxRunner(
         session, find_card(path, inside, card), f"onnxruntime {ort.__version__}", str(path)
     )
+
+
+def session_options(threads: int) -> Any:
+    """How a session runs here: ONNX Runtime's `SessionOptions`.
+
+    Args:
+        threads: intra-op threads; 0 leaves it to ONNX Runtime.
+    """
+    import onnxruntime as ort
+
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.execution_mode = ort.ExecutionMode.ORT_SEQUENTIAL
+    options.log_severity_level = FATAL_ONLY
+    # a spinning pool burns a core between two hops
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    return options
 
 
 def _tensor(node: Any) -> Tensor:
