@@ -1,13 +1,13 @@
 """`rt-eval`: measure a model.
 
-`tag` on clips, `stream` on a long recording, `scene` makes such a recording, `tune` chooses
-the decision rule; `gate` on mixtures, `mixtures` makes them; `latency` in milliseconds.
+`tag` on clips, `robust` and `attack` on clips that are disturbed; `stream` on a long recording,
+`scene` makes such a recording, `tune` chooses the decision rule; `gate` on mixtures, `mixtures`
+makes them; `latency` in milliseconds.
 """
 
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -20,10 +20,12 @@ from realtime.commands.common import Parser, guarded, start_logging
 from realtime.errors import UsageError
 from train.gate_eval.command import add_gate, add_mixtures
 from train.judge_stream import judge_stream, read_truth
-from train.judge_tag import judge_tag, model_bytes, open_scorer, rows_of
+from train.judge_tag import open_scorer
 from train.latency.command import add_latency
 from train.manifest import read_manifest
+from train.robust.command import add_attack, add_robust
 from train.scenes import make_scene, write_scene
+from train.tag_command import add_tag
 from train.tune import tune
 
 
@@ -40,27 +42,26 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _parser() -> Parser:
     parser = Parser(prog="rt-eval", description="Measure a model.")
     commands = parser.add_subparsers(
-        required=True, metavar="tag|latency|stream|scene|tune|gate|mixtures"
+        required=True, metavar="tag|latency|robust|attack|stream|scene|tune|gate|mixtures"
     )
     shared = Parser(add_help=False)
     shared.add_argument("-v", "--verbose", action="count", default=0)
-    model = Parser(add_help=False)
+    how = Parser(add_help=False)
+    how.add_argument("--card", help="JSON card of a model that carries none")
+    how.add_argument("--runtime", choices=["onnx", "litert"])
+    how.add_argument("--threads", type=int, default=1)
+    how.add_argument("--json", action="store_true", help="one JSON object on stdout")
+    model = Parser(add_help=False, parents=[how])
     model.add_argument("model", help="a shipped name, or .onnx, .tflite, .safetensors")
-    model.add_argument("--card", help="JSON card of a model that carries none")
-    model.add_argument("--runtime", choices=["onnx", "litert"])
-    model.add_argument("--threads", type=int, default=1)
-    model.add_argument("--json", action="store_true", help="one JSON object on stdout")
 
-    tag = commands.add_parser("tag", parents=[shared, model], help="on labelled clips")
-    tag.add_argument("data", help="a folder of label folders, or a manifest .csv")
-    tag.add_argument("--split", default="test", help="part of the manifest (test)")
-    tag.add_argument(
-        "--root", help="folder of the manifest's files (default: the manifest's own)"
-    )
-    tag.set_defaults(run=_tag)
-
+    add_tag(commands.add_parser("tag", parents=[shared, how], help="on labelled clips"))
     text = "milliseconds, and the kinds of layer they go to"
     add_latency(commands.add_parser("latency", parents=[shared, model], help=text))
+    add_robust(commands.add_parser("robust", parents=[shared, how], help="clips in noise"))
+    add_attack(
+        commands.add_parser("attack", parents=[shared], help="clips changed to be misheard")
+    )
+
     stream = commands.add_parser("stream", parents=[shared, model], help="on a long recording")
     stream.add_argument("audio", type=Path)
     stream.add_argument("truth", type=Path, help="CSV start_s,end_s,label of the target words")
@@ -101,38 +102,6 @@ def _parser() -> Parser:
     add_gate(commands.add_parser("gate", parents=[shared, model], help="a gate, on mixtures"))
     add_mixtures(commands.add_parser("mixtures", parents=[shared], help="make mixtures"))
     return parser
-
-
-def _tag(args: argparse.Namespace) -> int:
-    scorer = open_scorer(args.model, args.card, args.runtime, args.threads)
-    rows, root = rows_of(args.data, args.split, args.root)
-    out = judge_tag(scorer, rows, root, quiet=args.json)
-    out["model_bytes"] = model_bytes(args.model, args.runtime)
-    for line in out["unreadable"]:
-        print(f"left out: {line}", file=sys.stderr)
-    if args.json:
-        print(msgspec.json.encode(out).decode())
-        return 0
-    console, labels = Console(), out["labels"]
-    low, high = out["accuracy_without_silence_95"]
-    console.print(
-        f"{out['model']}: {100 * out['accuracy']:.2f} % of {out['n']} clips; without silence "
-        f"{100 * out['accuracy_without_silence']:.2f} % ({100 * low:.1f} to {100 * high:.1f}); "
-        f"{out['ms_per_window']:.2f} ms a window, {out['model_bytes'] / 1000:.0f} KB"
-    )
-    table = Table("label", "n", "recall %", "precision %", "most often taken for")
-    for i, name in enumerate(labels):
-        row = out["per_label"][name]
-        wrong = sorted(
-            ((c, labels[j]) for j, c in enumerate(out["confusion"][i]) if j != i and c),
-            reverse=True,
-        )
-        table.add_row(
-            name, str(row["n"]), f"{100 * row['recall']:.1f}", f"{100 * row['precision']:.1f}",
-            ", ".join(f"{label} {count}" for count, label in wrong[:3]),
-        )  # fmt: skip
-    console.print(table)
-    return 0
 
 
 def _stream(args: argparse.Namespace) -> int:

@@ -166,9 +166,12 @@ def test_figures_of_rt_eval_are_all_explained() -> None:
     figures = metrics.figures(metrics.Hits({}, 0, []), [], 3600.0)
     named = set(re.findall(r"`(\w+)`", section("rt-eval")))
     assert set(figures) <= named
-    source = (PROJECT / "train/judge_tag.py").read_text("utf-8")
-    given = source.split("    return {\n", 1)[1].split("\n    }\n", 1)[0]
-    assert set(re.findall(r'^        "(\w+)":', given, re.MULTILINE)) <= named
+    for file in ("train/judge_tag.py", "train/robust/noise.py", "train/robust/attack.py"):
+        source = (PROJECT / file).read_text("utf-8")
+        given = "\n".join(re.findall(r"    return \{\n(.*?)\n    \}\n", source, re.DOTALL))
+        keys = set(re.findall(r'^ {8}"(\w+)":', given, re.MULTILINE))
+        assert len(keys) > 5
+        assert keys <= named, file
 
 
 def test_cards_are_cards() -> None:

@@ -1,4 +1,4 @@
-"""Figures with their uncertainty. Pure functions on arrays; no model, no audio."""
+"""Counts with their uncertainty: confusion, shares, rates, quantiles."""
 
 from __future__ import annotations
 
@@ -55,18 +55,3 @@ def poisson_upper(events: int, confidence: float = 0.95) -> float:
 def quantiles(values: Sequence[float], at: Sequence[float] = (0.5, 0.95)) -> list[float]:
     """Quantiles, or NaN for an empty list."""
     return [float(q) for q in np.quantile(values, at)] if len(values) else [math.nan] * len(at)
-
-
-def roc_auc(scores: NDArray[np.float32], truth: NDArray[np.bool_]) -> float:
-    """Area under the ROC: how often a true one scores above a false one; ties count half."""
-    order = np.argsort(scores, kind="stable")
-    ranked = scores[order]
-    # the mean rank of equal scores
-    first = np.searchsorted(ranked, ranked, "left")
-    last = np.searchsorted(ranked, ranked, "right")
-    rank = (first + last + 1) / 2.0
-    hits = int(truth.sum())
-    if not hits or hits == len(truth):
-        return math.nan
-    above = float(rank[truth[order]].sum()) - hits * (hits + 1) / 2
-    return above / hits / (len(truth) - hits)
