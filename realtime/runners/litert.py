@@ -24,6 +24,10 @@ from realtime.errors import MissingExtra, RunnerError
 from realtime.runners import CARD_FILE, find_card
 from realtime.runners.plan import Array, Plan, Tensor
 
+# how the runtime names an operator that it has not: of TensorFlow, custom, or too new
+UNKNOWN = re.compile(
+    r"\((Flex\w+)\) failed to prepare|custom op: (\w+)|builtin opcode '(\w+)'|\b(Flex\w+)"
+)
 RUNTIMES = ("ai_edge_litert", "tflite_runtime")
 
 log = logging.getLogger("rt.realtime.litert")
@@ -39,14 +43,25 @@ class Port:
         self.shape = tuple(int(n) for n in details["shape"])
         parameters = details["quantization_parameters"]
         scales, zeros = parameters["scales"], parameters["zero_points"]
+        self.free = tuple(
+            0 if n < 0 else int(n) for n in details.get("shape_signature", self.shape)
+        )
         self.integer = self.dtype.kind in "iu"
-        if self.integer and len(scales) != 1:
+        # wider integers without a scale are whole numbers: samples, lengths
+        plain = len(scales) == 0 and self.dtype.itemsize > 1
+        if self.integer and not plain and len(scales) != 1:
             raise RunnerError(
                 f"{where}: tensor {name} is {self.dtype} with {len(scales)} scales",
                 "it needs exactly one",
             )
-        self._scale = np.float32(scales[0]) if self.integer else np.float32(1)
-        self._zero = int(zeros[0]) if self.integer else 0
+        scaled = self.integer and not plain
+        if scaled and not (np.isfinite(scales[0]) and scales[0] > 0):
+            raise RunnerError(
+                f"{where}: tensor {name} has the scale {scales[0]:g}",
+                "a scale is a number over 0; export the model anew",
+            )
+        self._scale = np.float32(scales[0]) if scaled else np.float32(1)
+        self._zero = int(zeros[0]) if scaled else 0
 
     def encode(self, x: NDArray[Any]) -> NDArray[Any]:
         """Real numbers to the tensor's type."""
@@ -72,10 +87,14 @@ class LiteRTRunner:
         self._interpreter = interpreter
         self._plan = Plan(card, where)
         inputs, outputs = _ports(interpreter, where)
+        heard = [Tensor(p.name, p.shape, str(p.dtype)) for p in inputs.values()]
         sound, scores, states = self._plan.choose(
-            [Tensor(p.name, p.shape, str(p.dtype)) for p in inputs.values()],
-            [Tensor(p.name, p.shape, str(p.dtype)) for p in outputs.values()],
+            heard, [Tensor(p.name, p.free, str(p.dtype)) for p in outputs.values()]
         )
+        self._constants = [
+            (inputs[t.name].index, value.astype(inputs[t.name].dtype))
+            for t, value in self._plan.constants(heard)
+        ]
         for spec, tensor, _ in states:
             if spec.type == "int8" and tensor.type != "int8":
                 raise RunnerError(
@@ -91,6 +110,7 @@ class LiteRTRunner:
             self.run(np.zeros(self._plan.window_shape, np.float32))
         except (RuntimeError, ValueError) as e:
             raise RunnerError(f"{where}: the model does not run: {_first_line(e)}") from e
+        self._plan.check_trial(self._scores.decode(interpreter.get_tensor(self._scores.index)))
         self.reset()
 
     def run(self, window: Array) -> Array:
@@ -99,6 +119,8 @@ class LiteRTRunner:
         net.set_tensor(self._sound.index, self._sound.encode(self._plan.arrange(window)))
         for (port, _), state in zip(self._states, self._held, strict=True):
             net.set_tensor(port.index, port.encode(state))
+        for index, constant in self._constants:  # a run may write over its inputs
+            net.set_tensor(index, constant)
         net.invoke()
         self._held = [after.decode(net.get_tensor(after.index)) for _, after in self._states]
         return self._plan.probabilities(self._scores.decode(net.get_tensor(self._scores.index)))
@@ -126,12 +148,34 @@ def load(path: Path, card: Card | None, threads: int) -> LiteRTRunner:
     try:
         with _chatter_to_log():
             interpreter = module.Interpreter(model_path=str(path), num_threads=threads or None)
+            _set_free_lengths(interpreter, Plan(found, str(path)).input_shape)
             interpreter.allocate_tensors()
             return LiteRTRunner(interpreter, found, runtime, str(path))
     except (ValueError, RuntimeError, SystemError) as e:
-        raise RunnerError(
-            f"{path} is no TFLite model that {runtime} can load: {_first_line(e)}"
-        ) from e
+        raise _refused(path, runtime, e) from e
+
+
+def _set_free_lengths(interpreter: Any, shape: tuple[int, ...]) -> None:
+    """Give the sound's input its shape where the model leaves lengths open (as YAMNet does)."""
+    for details in interpreter.get_input_details():
+        free = tuple(int(n) for n in details.get("shape_signature", ()))
+        fits = len(free) == len(shape) and all(
+            n in (-1, m) for n, m in zip(free, shape, strict=True)
+        )
+        if -1 in free and fits:
+            interpreter.resize_tensor_input(details["index"], shape)
+
+
+def _refused(path: Path, runtime: str, e: BaseException) -> RunnerError:
+    """What is wrong with a file that the runtime does not load."""
+    unknown = UNKNOWN.search(str(e))
+    if unknown is not None:
+        name = next(n for n in unknown.groups() if n)
+        return RunnerError(
+            f"{path} has the operator {name}, which {runtime} does not know",
+            "convert it with the built-in operators alone, without select TensorFlow ops",
+        )
+    return RunnerError(f"{path} is no TFLite model that {runtime} can load: {_first_line(e)}")
 
 
 def _runtime(path: Path) -> tuple[Any, str]:

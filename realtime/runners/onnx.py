@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +16,18 @@ from realtime.runners import CARD_KEY, find_card
 from realtime.runners.plan import Array, Plan, Tensor
 from realtime.runners.untrusted import check_onnx
 
+UNKNOWN = re.compile(r"([\w.:]+)\(-?\d+\) is not a registered function/op")
 FATAL_ONLY = 4  # errors reach us as exceptions; the runtime need not print them as well
 FLOATS = {
     "tensor(float)": np.float32,
     "tensor(float16)": np.float16,
     "tensor(double)": np.float64,
 }
+SOUND: dict[str, Any] = FLOATS | {"tensor(int16)": np.int16, "tensor(int32)": np.int32}
+NUMBERS: dict[str, Any] = SOUND | {
+    "tensor(int64)": np.int64,
+    "tensor(bool)": np.bool_,
+}  # of constants
 STATES = {"float32": "tensor(float)", "int8": "tensor(int8)"}
 
 
@@ -38,15 +45,17 @@ class OnnxRunner:
         self.runtime = runtime
         self._session = session
         self._plan = Plan(card, where)
+        inputs = [_tensor(t) for t in session.get_inputs()]
         sound, scores, states = self._plan.choose(
-            [_tensor(t) for t in session.get_inputs()],
-            [_tensor(t) for t in session.get_outputs()],
+            inputs, [_tensor(t) for t in session.get_outputs()]
         )
-        if sound.type not in FLOATS:
-            raise RunnerError(
-                f"{where}: input {sound.name} takes {sound.type}",
-                "an ONNX model is fed float numbers",
-            )
+        constants = self._plan.constants(inputs)
+        for tensor, types in ((sound, SOUND), *((t, NUMBERS) for t, _ in constants)):
+            if tensor.type not in types:
+                raise RunnerError(
+                    f"{where}: input {tensor.name} takes {tensor.type}",
+                    f"this program feeds it {', '.join(types)}",
+                )
         for spec, tensor, _ in states:
             if tensor.type != STATES[spec.type]:
                 raise RunnerError(
@@ -56,10 +65,13 @@ class OnnxRunner:
                 )
         self._input = sound.name
         self.names = sound.name, scores.name
-        self._dtype = FLOATS[sound.type]
+        self._dtype: Any = SOUND[sound.type]
+        self._whole = np.iinfo(self._dtype) if sound.type not in FLOATS else None
         self._states = [spec for spec, _, _ in states]
         self._fetch = [scores.name, *(after.name for _, _, after in states)]
-        self._feed: dict[str, NDArray[Any]] = {}
+        self._feed: dict[str, NDArray[Any]] = {
+            tensor.name: value.astype(NUMBERS[tensor.type]) for tensor, value in constants
+        }
         self._bound: _Bound | None = None
         self.reset()
         self._warm_up()
@@ -71,7 +83,7 @@ class OnnxRunner:
         """Score one window; see `Runner.run`."""
         if self._bound is not None:
             return self._plan.probabilities(self._bound.run(self._plan.arrange(window)))
-        self._feed[self._input] = self._plan.arrange(window).astype(self._dtype, copy=False)
+        self._hear(window)
         return self._plan.probabilities(self._step())
 
     def reset(self) -> None:
@@ -107,6 +119,13 @@ class OnnxRunner:
         bound.reset()
         return bound
 
+    def _hear(self, window: Array) -> None:
+        """Put a window into `_feed`."""
+        x = self._plan.arrange(window)
+        if self._whole is not None:
+            x = np.rint(x).clip(self._whole.min, self._whole.max)
+        self._feed[self._input] = x.astype(self._dtype, copy=False)
+
     def _step(self) -> NDArray[Any]:
         """Run the session on what is in `_feed`; keep the states."""
         scores: NDArray[Any]
@@ -118,12 +137,13 @@ class OnnxRunner:
     def _warm_up(self) -> None:
         """Run once on zeros: open shapes show themselves, and the first score is quick."""
         try:
-            scores = self.run(np.zeros(self._plan.window_shape, np.float32))
+            self._hear(np.zeros(self._plan.window_shape, np.float32))
+            raw = self._step()
         except Exception as e:  # the runtime has a dozen classes of its own
             raise RunnerError(
                 f"{self._plan.where}: the model does not run: {_first_line(e)}"
             ) from e
-        self._plan.check_scores(scores.size)
+        self._plan.check_trial(raw)
         for spec in self._states:
             if self._feed[spec.name].shape != spec.shape:
                 raise RunnerError(
@@ -167,12 +187,15 @@ class _Bound:
         self._scores = np.zeros_like(scores)
         self._sets = [{n: np.zeros_like(inputs[n]) for n in after} for _ in range(2)]
         tied = [{n: value(a) for n, a in each.items()} for each in self._sets]
+        fixed = {n: value(a) for n, a in inputs.items() if n not in (sound, *after)}
         sound_value, scores_value = value(self._sound), value(self._scores)
         self._steps = []
         for now, then in (tied, tied[::-1]):
             binding = session.io_binding()
             binding.bind_ortvalue_input(sound, sound_value)
             binding.bind_ortvalue_output(output, scores_value)
+            for name, constant in fixed.items():
+                binding.bind_ortvalue_input(name, constant)
             for name, next_name in after.items():
                 binding.bind_ortvalue_input(name, now[name])
                 binding.bind_ortvalue_output(next_name, then[name])
@@ -217,9 +240,7 @@ def load(path: Path, card: Card | None, threads: int) -> OnnxRunner:
     try:
         session = ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     except Exception as e:  # the runtime has a dozen classes of its own
-        raise RunnerError(
-            f"{path} is no ONNX model that ONNX Runtime can load: {_first_line(e)}"
-        ) from e
+        raise _refused(path, e) from e
     inside = session.get_modelmeta().custom_metadata_map.get(CARD_KEY)
     return OnnxRunner(
         session, find_card(path, inside, card), f"onnxruntime {ort.__version__}", str(path)
@@ -242,6 +263,17 @@ def session_options(threads: int) -> Any:
     # a spinning pool burns a core between two hops
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     return options
+
+
+def _refused(path: Path, e: Exception) -> RunnerError:
+    """What is wrong with a file that the runtime does not load."""
+    unknown = UNKNOWN.search(str(e))
+    if unknown is not None:
+        return RunnerError(
+            f"{path} has the operator {unknown[1]}, which ONNX Runtime does not know",
+            "export it with the standard operators; libraries of others are never loaded",
+        )
+    return RunnerError(f"{path} is no ONNX model that ONNX Runtime can load: {_first_line(e)}")
 
 
 def _tensor(node: Any) -> Tensor:

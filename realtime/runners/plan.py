@@ -19,6 +19,8 @@ from realtime.errors import CardError, RunnerError
 Array = NDArray[np.float32]
 Shape = tuple[int, ...]
 
+SLACK = 0.01  # of a probability: 8 bits round
+
 
 class Tensor(msgspec.Struct, frozen=True):
     """One input or output of a model, as its runtime reports it; a dimension of 0 is free."""
@@ -42,13 +44,13 @@ class Plan:
         spec = card.input.features
         if spec is None:
             self.window_shape: Shape = (round(card.window_s * card.rate),)
-            sizes = {"b": 1, "c": 1, "t": self.window_shape[0]}
+            sizes = {"t": self.window_shape[0]}
         else:
             frames, width = card.window_frames, spec.width
             self.window_shape = (frames, width)
             time = frames * width if spec.kind == "waveform" else frames
-            sizes = {"b": 1, "c": 1, "t": time, "f": width}
-        self.input_shape: Shape = tuple(sizes[axis] for axis in card.input.layout)
+            sizes = {"t": time, "f": width}
+        self.input_shape: Shape = tuple(sizes.get(axis, 1) for axis in card.input.layout)
         axes = [axis for axis in card.input.layout if axis in "tf"]
         self._swap = axes == ["f", "t"]
         # a FeatureSpec of kind waveform has scaled its samples already
@@ -105,11 +107,13 @@ class Plan:
         by_output = {t.name: t for t in outputs}
         states_in = [self._named(by_input, s.name, f"states.{s.name}") for s in card.states]
         named_out = {s.output for s in card.states if s.output}
-        taken = {t.name for t in states_in}
+        fixed = [self._named(by_input, name, f"constants.{name}") for name in card.constants]
+        taken = {t.name for t in (*states_in, *fixed)}
         free = [t for t in inputs if t.name not in taken]
         if not free:
             raise RunnerError(
-                f"{self.where}: every input of the model is a state", "check card field states"
+                f"{self.where}: every input of the model is a state or a constant",
+                "check card fields states and constants",
             )
         sound = (
             self._named(by_input, card.input.name, "input.name") if card.input.name else free[0]
@@ -119,7 +123,7 @@ class Plan:
             raise RunnerError(
                 f"{self.where}: the model's input {stray[0]} is neither the sound "
                 f"({sound.name}) nor a state",
-                "name it in card field states, or the sound in input.name",
+                "name it in card field states or constants, or the sound in input.name",
             )
         rest = [t for t in outputs if t.name not in named_out]
         if not rest:
@@ -149,6 +153,40 @@ class Plan:
         if 0 not in scores.shape:
             self.check_scores(int(np.prod(scores.shape)))
         return sound, scores, states
+
+    def constants(self, inputs: Sequence[Tensor]) -> list[tuple[Tensor, NDArray[np.float64]]]:
+        """The inputs that never change, filled; an axis of free length has length one.
+
+        They are there: `choose` has looked.
+        """
+        numbers = self.card.constants
+        return [
+            (t, np.full([n or 1 for n in t.shape], numbers[t.name]))
+            for t in inputs
+            if t.name in numbers
+        ]
+
+    def check_trial(self, raw: NDArray[np.generic]) -> None:
+        """Refuse what a model gives for zeros where it cannot be what the card says.
+
+        Raises:
+            RunnerError: not as many scores as labels, no numbers, or no probabilities.
+        """
+        self.check_scores(raw.size)
+        x = raw.astype(np.float32)
+        if not np.isfinite(x).all():
+            raise RunnerError(
+                f"{self.where}: the model gives scores that are no numbers",
+                "a scale or a weight in it is wrong; export it anew",
+            )
+        low, high = float(x.min()), float(x.max())
+        far = low if low < -SLACK else high
+        if self.card.scores in ("sigmoid", "softmax") and not -SLACK <= far <= 1 + SLACK:
+            raise RunnerError(
+                f"{self.where}: the model gives {far:.3g} and card field scores is "
+                f"{self.card.scores}",
+                "raw scores are logit or logit_softmax",
+            )
 
     def check_scores(self, count: int) -> None:
         """Refuse a model whose scores are not as many as the labels.
