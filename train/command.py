@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import logging
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,6 +11,7 @@ import msgspec
 
 from realtime.commands.common import Parser, guarded, start_logging
 from realtime.errors import MissingExtra, UsageError
+from realtime.fields import toml_of
 from train.datasets import LAYOUTS, list_rows
 from train.datasets.shards import write_shards
 from train.manifest import labels_of, pick, read_manifest, write_manifest
@@ -27,7 +29,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "recipe",
         help="RECIPE.toml, or: manifest LAYOUT FOLDER -o FILE.csv; "
-        "shard MANIFEST ROOT -o FOLDER; statistics RECIPE.toml",
+        "shard MANIFEST ROOT -o FOLDER; statistics RECIPE.toml; search RECIPE.toml",
     )
     parser.add_argument(
         "rest", nargs="*", metavar="...", help=f"LAYOUT is {', '.join(LAYOUTS)}"
@@ -44,6 +46,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--fold", type=int, default=0, help="of manifest: the fold to hold out for the test"
     )
+    search = parser.add_argument_group("of search")
+    search.add_argument("--space", type=Path, metavar="FILE.toml", help="in place of [search]")
+    search.add_argument("--trials", type=int, default=0, metavar="N", help="in all")
+    search.add_argument(
+        "--storage", default="", metavar="URL", help="to share (default: search.db in --out)"
+    )
     parser.add_argument("-v", "--verbose", action="count", default=0)
     args = parser.parse_args(argv)
     start_logging(max(1, args.verbose))
@@ -53,10 +61,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _shard(args.rest, args.out)
     if args.recipe == "statistics":
         return _statistics(args.rest, tuple(args.set))
+    if args.recipe == "search":
+        return _search(args)
     if args.rest:
         raise UsageError(f"what is {' '.join(args.rest)}?", "give one recipe")
     path = Path(args.recipe)
     tables = read_tables(path, tuple(args.set))
+    tables.pop("search", None)
     try:
         if tables.get("task") == "gate":
             from train.gate.fit import fit_gate
@@ -108,6 +119,25 @@ def _statistics(words: list[str], changes: tuple[str, ...]) -> int:
     found = statistics(recipe, read_manifest(Path(recipe.data.manifest)))
     log.info("%d clips, %.2f hours", found.clips, found.hours)
     print(f"mean = {found.mean:.4f}\nstd = {found.std:.4f}")  # for [features]
+    return 0
+
+
+def _search(args: argparse.Namespace) -> int:
+    if len(args.rest) != 1:
+        raise UsageError("search needs a recipe", "rt-train search RECIPE.toml --trials 40")
+    try:
+        from train.search import Searcher
+    except ModuleNotFoundError as e:
+        raise MissingExtra(
+            f"training needs {e.name}", "pipx inject rt-tag 'rt-tag[train]'"
+        ) from e
+    path = Path(args.rest[0])
+    out = args.out or Path("runs") / f"{path.stem}-search"
+    searcher = Searcher(path, out, args.set, args.space, args.storage, args.trials)
+    best = searcher.run()
+    for name, value in best.user_attrs["values"].items():
+        print(f"{name} = {toml_of(value)}")
+    print(f"trial {best.number}, {best.value:.4f}: {out / 'best.toml'}")
     return 0
 
 
