@@ -66,8 +66,8 @@ def told(targets: NDArray[Any], labels: int) -> tuple[Array, bool]:
     """Targets as float32 [rows, labels] with NaN for unknown, and whether a row has one."""
     if targets.ndim == 1:
         truth = np.full((len(targets), labels), np.nan, np.float32)
-        known = targets >= 0
-        truth[known] = np.eye(labels, dtype=np.float32)[targets[known].astype(int)]
+        rows = np.flatnonzero(targets >= 0)
+        truth[rows] = np.eye(labels, dtype=np.float32)[targets[rows].astype(int)]
         return truth, True
     truth = targets.astype(np.float32)
     known = np.isfinite(truth).all(1)
