@@ -86,6 +86,11 @@ def numbers(parts: Iterable[Field], number: int) -> list[int]:
     return found
 
 
+def number(field: int, value: int) -> Field:
+    """A field of a whole number, not negative."""
+    return Field(field, VARINT, _number(value))
+
+
 def _number(value: int) -> bytes:
     out = bytearray()
     while value > 0x7F:

@@ -8,14 +8,23 @@ from __future__ import annotations
 
 import argparse
 import json
-import logging
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from realtime.commands.common import Interrupts, Parser, say, start_logging
+from realtime.commands.lessons import (
+    bar,
+    lines,
+    no_stop,
+    print_table,
+    read_aloud,
+    refuse_inputs,
+    whole_number,
+    write,
+    written,
+)
 from realtime.errors import UsageError
 
 if TYPE_CHECKING:
@@ -28,10 +37,7 @@ if TYPE_CHECKING:
     from realtime.learn.memory import Memory
     from realtime.outputs.replace import Replacement
 
-log = logging.getLogger("rt.realtime.learn")
-
 DEFAULT = "voice"
-SHOWN = 5  # skipped files that are named
 EXAMPLES = """
 examples:
   rt-gate learn --open snare/ --closed hats.wav kick.wav -o snare.gate
@@ -82,9 +88,9 @@ def main(argv: Sequence[str]) -> int:
     path = Path(args.base) if args.base else find_model(args.model or DEFAULT, "onnx")
     gate = read_gate(path)
     _refuse_inputs(args, gate.path)
-    with Interrupts(_nothing), _written(args.output) as output:
+    with Interrupts(no_stop), written(args.output) as output:
         sides = read_sides(args, gate.card.rate)
-        with _lines() if args.progress else _bar() as progress:
+        with lines() if args.progress else bar() as progress:
             if args.base:
                 result = _learn_more(args, sides, gate, seed, output, progress)
             else:
@@ -106,26 +112,13 @@ def read_sides(args: argparse.Namespace, rate: int) -> dict[str, Side]:
         AudioError: they are not enough to learn from.
     """
     from realtime.learn import demands
-    from realtime.learn.examples import read_side
 
     least_s = demands.LEAST_MORE_S if args.base else demands.LEAST_S
     sides = {}
     for name in ("open", "closed"):
-        if not getattr(args, name):
-            continue
-        side = sides[name] = read_side(name, getattr(args, name), rate)
-        if side.skipped:
-            shown = ", ".join(f"{file} ({reason})" for file, reason in side.skipped[:SHOWN])
-            more = f" and {len(side.skipped) - SHOWN} more" * (len(side.skipped) > SHOWN)
-            count = len(side.skipped) + len(side.clips)
-            say(f"--{name}: {len(side.skipped)} of {count} files passed over: {shown}{more}")
-        mended = sum(c.mended for c in side.clips)
-        if mended:
-            say(f"--{name}: {mended} samples were no numbers and count as 0")
-        demands.demand_enough(side, least_s)
-        said = demands.demand_unclipped(side)
-        if said:
-            say(said)
+        if getattr(args, name):
+            side = sides[name] = read_aloud(name, getattr(args, name), rate)
+            demands.demand_enough(side, least_s)
     if len(sides) == 2:
         demands.demand_different(sides["open"], sides["closed"])
     return sides
@@ -187,12 +180,8 @@ def _write(
 ) -> None:
     """Write the gate where it has no name yet, and run it once."""
     from realtime.learn.gate_file import check_gate, write_gate
-    from realtime.outputs.replace import fault
 
-    try:
-        output.temporary.write_bytes(write_gate(gate, head, card, memory))
-    except OSError as e:
-        raise fault(output.path, e) from e
+    write(output, write_gate(gate, head, card, memory))
     check_gate(output.temporary, head, gate.backbone, heard.mixtures[-1].audio)
 
 
@@ -211,13 +200,7 @@ def _agree(args: argparse.Namespace) -> int:
             raise UsageError(
                 f"--{name} is missing", "a gate learns from both sides: --open and --closed"
             )
-    try:
-        seed = int(args.seed)
-        if seed < 0:
-            raise ValueError
-    except ValueError as e:
-        raise UsageError(f"--seed is {args.seed}", "give a whole number from 0 on") from e
-    return seed
+    return whole_number("--seed", args.seed)
 
 
 def _refuse_inputs(args: argparse.Namespace, model: Path) -> None:
@@ -228,84 +211,10 @@ def _refuse_inputs(args: argparse.Namespace, model: Path) -> None:
     """
     from realtime.learn.examples import list_files
 
-    inputs = {model.resolve()}
+    inputs = [model]
     for name in ("open", "closed"):
-        inputs |= {path.resolve() for path in list_files(name, getattr(args, name))}
-    for option, path in (
-        ("-o", args.output), ("--plot", args.plot), ("--audition", args.audition),
-    ):  # fmt: skip
-        if path and Path(path).resolve() in inputs:
-            raise UsageError(f"{option} {path} is an input, too", "choose another name")
-    made = [Path(p).resolve() for p in (args.output, args.plot, args.audition) if p]
-    if len(set(made)) < len(made):
-        raise UsageError(
-            "two of -o, --plot and --audition name the same file", "choose other names"
-        )
-
-
-@contextmanager
-def _written(path: str) -> Iterator[Replacement]:
-    """A file that takes its name only if all goes well."""
-    from realtime.outputs.replace import Replacement
-
-    output = Replacement(path)
-    try:
-        yield output
-    except BaseException:
-        output.discard()
-        raise
-
-
-@contextmanager
-def _bar() -> Iterator[Progress]:
-    """A progress bar on stderr, for as long as it takes."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
-    from rich.progress import Progress as Bar
-
-    class Shown:
-        """`Progress` on a terminal."""
-
-        def begin(self, stage: str, steps: int) -> None:
-            log.info("%s, %d steps", stage, steps)
-            bar.reset(task, total=steps, description=stage)
-
-        def step(self) -> None:
-            bar.advance(task)
-
-    console = Console(stderr=True)
-    columns = (TextColumn("{task.description:<22}"), BarColumn(), MofNCompleteColumn())
-    bar = Bar(*columns, TimeRemainingColumn(), console=console, transient=True,
-              disable=not console.is_terminal)  # fmt: skip
-    with bar:
-        task = bar.add_task("reading")
-        yield Shown()
-
-
-@contextmanager
-def _lines() -> Iterator[Progress]:
-    """Progress for a program that reads stdout: each stage, and every tenth of a second."""
-
-    class Told:
-        """`Progress` in lines."""
-
-        stage, done, steps, last = "reading", 0, 1, 0.0
-
-        def begin(self, stage: str, steps: int) -> None:
-            self.stage, self.done, self.steps = stage, 0, steps
-            self.tell()
-
-        def step(self) -> None:
-            self.done += 1
-            if self.done == self.steps or time.monotonic() - self.last > 0.1:
-                self.tell()
-
-        def tell(self) -> None:
-            self.last = time.monotonic()
-            what = {"stage": self.stage, "step": self.done, "steps": self.steps}
-            print(json.dumps(what), flush=True)
-
-    yield Told()
+        inputs += list_files(name, getattr(args, name))
+    refuse_inputs(inputs, {"-o": args.output, "--plot": args.plot, "--audition": args.audition})
 
 
 def _plot(path: str, learned: Learned, card: Card) -> None:
@@ -339,16 +248,6 @@ def _print(result: dict[str, Any]) -> None:
                 f"{f['sound_s']:.0f} s of it sound; held back: {how}"
             )
     print()
-    rows = result["table"]
-    full = [row for row in rows if len(row) > 1]
-    widths = [max(len(row[i]) for row in full) for i in range(len(full[0]))]
-    for row in rows:
-        first, *rest = row
-        cells = [f"{cell:>{w}}" for cell, w in zip(rest, widths[1:], strict=False)]
-        print("  ".join([f"{first:<{widths[0]}}" if rest else first, *cells]).rstrip())
+    print_table(result["table"])
     print(f"\n{result['advice']}")
     say(f"{result['gate']} made in {result['seconds']:.0f} s")
-
-
-def _nothing() -> None:
-    """Ctrl-C ends a lesson at once: there is nothing to bring to an end first."""

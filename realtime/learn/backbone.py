@@ -6,23 +6,18 @@ run live, and takes the output "embedding" in place of the scores.
 
 from __future__ import annotations
 
-import os
-from collections import deque
 from collections.abc import Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from realtime.card import Card
-from realtime.errors import CardError, MissingExtra, RunnerError
+from realtime.errors import CardError, RunnerError
 from realtime.frontend import one_shot
+from realtime.learn.network import EMBEDDING, in_turn, open_session
 
 Floats = NDArray[np.float32]
-
-EMBEDDING: Final = "embedding"
-THREADS: Final = 4  # at most; each runs a stream of its own
 
 
 class Backbone:
@@ -51,7 +46,7 @@ class Backbone:
             )
         self.card = card
         self.spec = spec
-        self._session = _session(model, where)
+        self._session = open_session(model, where)
         outputs = {o.name: o for o in self._session.get_outputs()}
         if EMBEDDING not in outputs:
             raise RunnerError(
@@ -91,19 +86,7 @@ class Backbone:
 
         Sounds are taken as they are needed, and not all at once.
         """
-        workers = min(THREADS, os.cpu_count() or 1)
-        waiting: deque[Future[Floats]] = deque()
-        with ThreadPoolExecutor(workers) as pool:
-            try:
-                for sound in sounds:
-                    waiting.append(pool.submit(self.embed, sound))
-                    if len(waiting) > 2 * workers:
-                        yield waiting.popleft().result()
-                while waiting:
-                    yield waiting.popleft().result()
-            finally:
-                for future in waiting:
-                    future.cancel()
+        return in_turn(self.embed, sounds)
 
 
 class _Steps:
@@ -145,21 +128,3 @@ class _Steps:
         self._turn = 1 - self._turn
         out: Floats = self._out[0]
         return out
-
-
-def _session(model: bytes, where: str) -> Any:
-    try:
-        import onnxruntime as ort
-    except ImportError as e:
-        raise MissingExtra(
-            f"learning needs ONNX Runtime ({e})", "pipx inject rt-tag onnxruntime"
-        ) from e
-    options = ort.SessionOptions()
-    options.intra_op_num_threads = 1
-    options.inter_op_num_threads = 1
-    options.log_severity_level = 4
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    try:
-        return ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
-    except Exception as e:  # the runtime has a dozen classes of its own
-        raise RunnerError(f"{where} is no ONNX model that can be loaded: {e}") from e

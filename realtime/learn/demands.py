@@ -53,7 +53,7 @@ def demand_unclipped(side: Side) -> str:
 
 
 def demand_different(opens: Side, closeds: Side) -> None:
-    """Refuse a recording that is on both sides.
+    """Refuse a recording that is on both of two sides.
 
     Raises:
         AudioError: so.
@@ -66,7 +66,7 @@ def demand_different(opens: Side, closeds: Side) -> None:
     which = a if a == b else f"{a} = {b}"
     more = f" and {len(both) - 1} more" if len(both) > 1 else ""
     raise AudioError(
-        f"the same recording is given as --open and as --closed: {which}{more}",
+        f"the same recording is given as --{opens.name} and as --{closeds.name}: {which}{more}",
         "leave it out of one of them; a recording with both sounds in it teaches nothing",
     )
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from glob import escape
 from pathlib import Path
 
 import msgspec
@@ -76,18 +77,27 @@ class Side(msgspec.Struct):
         return sum(c.active_s for c in self.clips)
 
 
-def read_side(name: str, paths: Sequence[str], rate: int) -> Side:
+WANTED = {
+    "open": "about a minute of the sound that shall open the gate, alone",
+    "closed": "about a minute of all that shall not, without it",
+}
+
+
+def read_side(
+    name: str, paths: Sequence[str], rate: int, wanted: Mapping[str, str] = WANTED
+) -> Side:
     """Read the examples of one side.
 
     Args:
         name: "open" or "closed", for messages.
         paths: files, and folders whose files at any depth are taken.
         rate: Hz of the result.
+        wanted: what should be recorded for either side, for messages.
 
     Raises:
         AudioError: a path that is not there, or nothing that can be read.
     """
-    files = list_files(name, paths)
+    files = list_files(name, paths, wanted)
     side = Side(name, [])
     most_s = max(FILE_S, MOST_S / max(1, len(files)))
     for path in files:
@@ -104,12 +114,17 @@ def read_side(name: str, paths: Sequence[str], rate: int) -> Side:
             continue
         side.clips.append(clip)
     if not side.clips:
-        raise nothing(side, paths)
+        raise nothing(side, paths, wanted)
     return side
 
 
-def list_files(name: str, paths: Sequence[str]) -> list[Path]:
+def list_files(
+    name: str, paths: Sequence[str], wanted: Mapping[str, str] = WANTED
+) -> list[Path]:
     """The files that paths name, each once; those of a folder sorted, without hidden ones.
+
+    A JSON file beside a sound of its name tells of it, as `--save-clips` leaves them, and is
+    passed over.
 
     Raises:
         AudioError: a path that is not there, or a folder without files.
@@ -123,26 +138,23 @@ def list_files(name: str, paths: Sequence[str]) -> list[Path]:
         if not inside:
             raise AudioError(
                 f"--{name} {given}: the folder is empty",
-                f"put recordings into it: {WANTED[name]}",
+                f"put recordings into it: {wanted[name]}",
             )
         found |= {p.resolve(): p for p in inside}
     return list(found.values())
 
 
-WANTED = {
-    "open": "about a minute of the sound that shall open the gate, alone",
-    "closed": "about a minute of all that shall not, without it",
-}
-
-
 def _files_in(folder: Path) -> Iterable[Path]:
     for path in folder.rglob("*"):
         hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
-        if path.is_file() and not hidden:
+        tells = path.suffix == ".json" and any(
+            p != path for p in path.parent.glob(f"{escape(path.stem)}.*")
+        )
+        if path.is_file() and not hidden and not tells:
             yield path
 
 
-def nothing(side: Side, paths: Sequence[str]) -> AudioError:
+def nothing(side: Side, paths: Sequence[str], wanted: Mapping[str, str] = WANTED) -> AudioError:
     """What to say when no file of a side can be used."""
     given = " ".join(paths)
     reasons = {reason for _, reason in side.skipped}
@@ -157,7 +169,7 @@ def nothing(side: Side, paths: Sequence[str]) -> AudioError:
             "check the microphone and its level, and record again",
         )
     return FormatError(
-        f"--{side.name} {given}: {which}{'; '.join(sorted(reasons)[:3])}", WANTED[side.name]
+        f"--{side.name} {given}: {which}{'; '.join(sorted(reasons)[:3])}", wanted[side.name]
     )
 
 

@@ -73,7 +73,7 @@ def test_many_sounds_in_order_whatever_the_threads(gate, sounds, monkeypatch):
     many = [sounds.claps(0.5, i) for i in range(20)]
     one = [gate.backbone.embed(s) for s in many]
     for threads in (1, 4):
-        monkeypatch.setattr("realtime.learn.backbone.THREADS", threads)
+        monkeypatch.setattr("realtime.learn.network.THREADS", threads)
         for a, b in zip(gate.backbone.embed_all(iter(many)), one, strict=True):
             np.testing.assert_array_equal(a, b)
 
