@@ -45,10 +45,12 @@ class Bank:
         self.start = np.concatenate([[0], np.cumsum(length)[:-1]]).astype(np.int64)
         self.rate = rate
 
-    def clip(self, index: int) -> NDArray[np.float32]:
-        """One recording, float32 [samples], -1 to 1."""
-        at = self.start[index]
-        return self.samples[at : at + self.length[index]].astype(np.float32) / 32768.0
+    def clip(self, index: int, first: int = 0, count: int | None = None) -> NDArray[np.float32]:
+        """One recording, or `count` samples of it from `first`, float32 [samples], -1 to 1."""
+        at, end = self.start[index] + first, self.start[index] + self.length[index]
+        if count is not None:
+            end = min(end, at + count)
+        return self.samples[at : max(at, end)].astype(np.float32) / 32768.0
 
 
 def cache_dir() -> Path:

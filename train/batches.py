@@ -1,7 +1,8 @@
 """Batches: which recordings make up a training step, cut, placed and mixed.
 
 A step's batch depends on nothing but the recipe, its seed and the step's number, so an
-interrupted run goes on exactly.
+interrupted run goes on exactly. Rows with one label (cross-entropy) get it where they are put
+together; where there may be several, `train.heard` says in the end which can be heard.
 """
 
 from __future__ import annotations
@@ -15,55 +16,72 @@ import torch
 from numpy.typing import NDArray
 from torch import Generator, Tensor
 
+from realtime.errors import UsageError
 from train import augment
 from train.bank import open_bank
 from train.clips import crop, edge_of, place, stretched
-from train.manifest import Row, pick
+from train.heard import Heard, powers
+from train.manifest import Row
+from train.moments import Moments
 from train.recipe import Recipe
 from train.torch_frontend import TorchFrontEnd
+from train.truth import MAYBE, Targets, Truth
 
-CLIP, TALK, SILENCE, FRAGMENT = range(4)  # kinds of rows
-EITHER = -1  # target of rows that may be called unknown or silence, but no word
+CLIP, TALK, SILENCE, FRAGMENT, EVENTS = range(5)  # kinds of rows
 HUMAN = ("noise/human/", "crying_baby", "babble")  # noises that a listener may take for a voice
 QUIET_DB = 25.0  # talk this far under its recording's level is a pause
+EDGE = 0.2  # of a window: with one label, what gives it is no nearer to the ends
+LONG = 1.5  # windows: of a longer clip a sounding part is taken, not the middle
+
+Array = NDArray[np.float32]
 
 
 class Batch(msgspec.Struct):
-    """One step: features float32 [batch, frames, width], targets int64 [batch] (or EITHER)."""
+    """One step: features [batch, frames, width], targets [batch, labels]; float32."""
 
     features: Tensor
     targets: Tensor
+
+
+class Draft(msgspec.Struct):
+    """A batch while it is put together.
+
+    Attributes:
+        sounds: float32 [batch, samples].
+        beside: edges of other sounds, float32 [batch, samples].
+        targets: of rows with one label, float32 [batch, labels].
+        heard: of rows with several.
+    """
+
+    sounds: Array
+    beside: Array
+    targets: Targets
+    heard: Heard
 
 
 class Batches:
     """Draws batches for one recipe."""
 
     def __init__(self, recipe: Recipe, rows: Sequence[Row]) -> None:
-        self.recipe = recipe
+        self.recipe, self.rows = recipe, rows
         spec = recipe.features
         self.samples = round(recipe.window_s * spec.rate)
         self.frontend = TorchFrontEnd(spec)
         root, names = Path(recipe.data.root), [r.file for r in rows]
         self.banks = [open_bank(root, names, spec.rate, s) for s in recipe.augment.speeds]
-        self.rows = rows
-        index = {r.file: i for i, r in enumerate(rows)}
-        usable = self.banks[0].length > 0
-        self.pool = {
-            role: np.array(
-                [index[r.file] for r in pick(rows, "train", role) if usable[index[r.file]]], int
-            )
-            for role in ("clip", "talk", "noise", "room")
-        }
-        labels = list(recipe.data.labels)
-        self.target = np.array(
-            [labels.index(r.label) if r.label in labels else EITHER for r in rows]
-        )
+        self.moments = [Moments(bank) for bank in self.banks]
+        self.usable = self.banks[0].length > 0
+        self.truth = Truth(recipe, rows)
+        if recipe.mix.events and not self.truth.several:
+            raise UsageError("mix.events with one label for a window", 'use loss.kind = "bce"')
+        self.pool = {role: self._pool(role) for role in ("talk", "noise", "room")}
+        self.pool["clip"] = self.truth.clips("train", self.usable)
+        self.clip_weight = self.truth.chances(self.pool["clip"], recipe.mix.balance)
         self.human = np.array([any(h in r.file or h in r.label for h in HUMAN) for r in rows])
-        self.silence = labels.index("silence") if "silence" in labels else EITHER
-        clips = self.target[self.pool["clip"]]
-        count = np.bincount(clips, minlength=len(labels)).astype(float)
-        weight = count[clips] ** -recipe.mix.balance
-        self.clip_weight = weight / weight.sum()
+        labels = recipe.data.labels
+        self.silence = np.array([name == "silence" for name in labels], np.float32)
+        if not self.silence.any():
+            self.silence = self.truth.either
         # long noises give more windows than short ones, but many kinds beat much of one kind
         long = np.sqrt(np.minimum(self.banks[0].length[self.pool["noise"]], 60 * spec.rate))
         self.noise_weight = long / long.sum()
@@ -85,80 +103,167 @@ class Batches:
         features = augment.masks(features, g, 2, a.mel_masks, a.mel_mask)
         return Batch(features, targets)
 
-    def whole(self, rows: Sequence[int]) -> Tensor:
-        """Features of recordings as they are, centred in a window: for validation."""
-        x = np.zeros((len(rows), self.samples), np.float32)
-        for out, i in zip(x, rows, strict=True):
-            place(out, self.banks[0].clip(i), 0)
+    def windows(self, row: int, most: int) -> Tensor:
+        """Features of a recording, for validation: [windows, frames, width].
+
+        Args:
+            row: which.
+            most: windows over the recording, half a window apart or more; 1 is its middle.
+        """
+        clip, size = self.banks[0].clip(row), self.samples
+        count = min(most, 1 + max(0, -(-(len(clip) - size) // (size // 2))))
+        x = np.zeros((count, size), np.float32)
+        ends = (len(clip) - size) / 2
+        for out, move in zip(x, np.linspace(ends, -ends, count), strict=True):
+            place(out, clip, round(move) if count > 1 else 0)
         with torch.no_grad():
             return self.frontend.finish(self.frontend(torch.from_numpy(x)))
 
+    def _pool(self, role: str) -> NDArray[np.int64]:
+        found = [i for i, r in enumerate(self.rows) if (r.role, r.split) == (role, "train")]
+        return np.array([i for i in found if self.usable[i]], np.int64)
+
     def _compose(self, rng: np.random.Generator, g: Generator) -> tuple[Tensor, Tensor]:
-        r, a, size = self.recipe, self.recipe.augment, self.samples
-        n = r.mix.batch
-        kinds = rng.choice([CLIP, TALK, SILENCE, FRAGMENT], n, p=self._shares())
-        x, beside = np.zeros((n, size), np.float32), np.zeros((n, size), np.float32)
-        targets = np.zeros(n, np.int64)
-        shift = round(a.shift_s * r.features.rate)
+        m, a, size = self.recipe.mix, self.recipe.augment, self.samples
+        labels, rate = len(self.recipe.data.labels), self.recipe.features.rate
+        kinds = rng.choice([CLIP, TALK, SILENCE, FRAGMENT, EVENTS], m.batch, p=self._shares())
+        empty = np.zeros((m.batch, size), np.float32)
+        draft = Draft(empty, empty.copy(), np.zeros((m.batch, labels), np.float32),
+                      Heard(m.batch, labels, rate))  # fmt: skip
         for i, kind in enumerate(kinds):
-            bank = self.banks[rng.integers(len(self.banks))]
+            speed = int(rng.integers(len(self.banks)))
             if kind in (CLIP, FRAGMENT):
-                row = rng.choice(self.pool["clip"], p=self.clip_weight)
-                clip = stretched(bank.clip(row), rng.uniform(-a.stretch, a.stretch))
-                move = int(rng.integers(-shift, shift + 1))
-                targets[i] = self.target[row]
-                cut = self._edge(clip, rng) if kind == FRAGMENT else None
-                if cut is not None and targets[i] != self.silence:
-                    move, targets[i] = cut, EITHER
-                place(x[i], clip, move)
-                if rng.random() < a.neighbour:
-                    other = bank.clip(rng.choice(self.pool["clip"]))
-                    cut = self._edge(other, rng)
-                    if cut is not None:
-                        place(beside[i], other, cut)
+                self._clip(draft, i, speed, kind == FRAGMENT, rng)
+            elif kind == EVENTS:
+                self._events(draft, i, rng)
             elif kind == TALK:
-                row = rng.choice(self.pool["talk"])
-                clip = bank.clip(row)
-                crop(x[i], clip, rng)
-                loud, here = np.abs(clip).max(initial=1e-9), np.abs(x[i]).max()
-                quiet = 20 * np.log10(max(here, 1e-9) / loud) < -QUIET_DB
-                targets[i] = EITHER if quiet else self.target[row]
+                self._talk(draft, i, speed, rng)
             else:
                 row = rng.choice(self.pool["noise"], p=self.noise_weight)
-                crop(x[i], bank.clip(row), rng)
-                targets[i] = EITHER if self.human[row] else self.silence
-        noise = np.zeros_like(x)
+                crop(draft.sounds[i], self.banks[speed].clip(row), rng)
+                alone = self.truth.either if self.human[row] else self.silence
+                self._put(draft, i, self.truth.rows[row] if self.truth.several else alone)
+        noise, which = np.zeros_like(empty), []
         for out in noise if len(self.pool["noise"]) else ():
             row = rng.choice(self.pool["noise"], p=self.noise_weight)
             crop(out, self.banks[rng.integers(len(self.banks))].clip(row), rng)
-        return self._mix(x, beside, noise, kinds == SILENCE, g), torch.from_numpy(targets)
+            which.append(row)
+        y = self._add_noise(draft, noise, which, g)
+        level = augment.uniform(g, m.batch, a.level_db)
+        quiet = augment.uniform(g, m.batch, (-75.0, a.level_db[1]))
+        level = torch.where(torch.from_numpy(kinds == SILENCE), quiet, level)
+        if self.truth.several:
+            draft.targets = draft.heard.targets(y.numpy(), m.audible_db)
+            faint = (level < a.level_db[0]).numpy()[:, None] & (draft.targets != 0.0)
+            draft.targets = np.where(faint, MAYBE, draft.targets)
+        return self._level(y, level, g), torch.from_numpy(draft.targets)
 
-    def _mix(
-        self, x: NDArray[np.float32], beside: NDArray[np.float32], noise: NDArray[np.float32],
-        silent: NDArray[np.bool_], g: Generator,
-    ) -> Tensor:  # fmt: skip
-        a, n = self.recipe.augment, len(x)
-        y = torch.from_numpy(x)
-        near = torch.from_numpy(beside)
+    def _clip(
+        self, draft: Draft, i: int, speed: int, fragment: bool, rng: np.random.Generator
+    ) -> None:
+        a, bank = self.recipe.augment, self.banks[speed]
+        shift = round(a.shift_s * self.recipe.features.rate)
+        row = rng.choice(self.pool["clip"], p=self.clip_weight)
+        if bank.length[row] > LONG * self.samples:
+            self._moment(draft, i, speed, row, rng)
+            return
+        clip = stretched(bank.clip(row), rng.uniform(-a.stretch, a.stretch))
+        move, target = int(rng.integers(-shift, shift + 1)), self.truth.rows[row]
+        cut = self._edge(clip, rng) if fragment else None
+        if cut is not None and not np.array_equal(target, self.silence):
+            move, target = cut, self._unclear(target)
+        place(draft.sounds[i], clip, move)
+        self._put(draft, i, target)
+        if rng.random() < a.neighbour:
+            other_row = rng.choice(self.pool["clip"])
+            other = bank.clip(other_row)
+            cut = self._edge(other, rng)
+            if cut is not None:
+                place(draft.beside[i], other, cut)
+                self._put(draft, i, self._unclear(self.truth.rows[other_row]), draft.beside[i])
+
+    def _moment(
+        self, draft: Draft, i: int, speed: int, row: int, rng: np.random.Generator
+    ) -> None:
+        """A sounding part of a recording that is longer than the window."""
+        sound, pieces = self._cut(speed, row, rng)
+        draft.sounds[i] = sound
+        self._put(draft, i, self.truth.rows[row], sound, pieces)
+
+    def _events(self, draft: Draft, i: int, rng: np.random.Generator) -> None:
+        """Several clips at once, each somewhere in the window."""
+        m = self.recipe.mix
+        for _ in range(rng.integers(1, m.most + 1)):
+            row = rng.choice(self.pool["clip"], p=self.clip_weight)
+            sound, pieces = self._cut(int(rng.integers(len(self.banks))), row, rng)
+            loud = np.sqrt(powers(sound, draft.heard.size).max(initial=1e-12))
+            sound *= np.float32(10.0 ** (rng.uniform(*m.apart_db) / 20.0) / max(loud, 1e-6))
+            draft.sounds[i] += 0.1 * sound
+            self._put(draft, i, self.truth.rows[row], 0.1 * sound, pieces)
+
+    def _talk(self, draft: Draft, i: int, speed: int, rng: np.random.Generator) -> None:
+        row = rng.choice(self.pool["talk"])
+        if self.truth.several:
+            self._moment(draft, i, speed, row, rng)
+            return
+        clip = self.banks[speed].clip(row)
+        crop(draft.sounds[i], clip, rng)
+        loud, here = np.abs(clip).max(initial=1e-9), np.abs(draft.sounds[i]).max()
+        quiet = 20 * np.log10(max(here, 1e-9) / loud) < -QUIET_DB
+        known = (self.truth.rows[row] != 0.0).any() and not quiet
+        self._put(draft, i, self.truth.rows[row] if known else self.truth.either)
+
+    def _cut(self, speed: int, row: int, rng: np.random.Generator) -> tuple[Array, int]:
+        share = rng.uniform(-self.recipe.augment.stretch, self.recipe.augment.stretch)
+        size = int(self.samples * (1.0 + max(share, 0.0))) + 2
+        edge = 0.0 if self.truth.several else EDGE
+        sound, pieces = self.moments[speed].cut(row, size, rng, edge)
+        return stretched(sound, share)[: self.samples], pieces
+
+    def _put(
+        self, draft: Draft, i: int, target: Targets, sound: Array | None = None, pieces: int = 0
+    ) -> None:
+        """Say what a row holds: with one label that itself, else for `Heard` to judge."""
+        if self.truth.several:
+            draft.heard.add(i, draft.sounds[i] if sound is None else sound, target, pieces)
+        else:
+            draft.targets[i] = target
+
+    def _unclear(self, target: Targets) -> Targets:
+        """Of a sound of which only an edge is left."""
+        if self.truth.several:
+            return np.where(target != 0.0, MAYBE, np.float32(0.0))
+        return self.truth.either
+
+    def _add_noise(
+        self, draft: Draft, noise: Array, which: Sequence[int], g: Generator
+    ) -> Tensor:
+        a, n = self.recipe.augment, len(noise)
+        y = torch.from_numpy(draft.sounds)
+        near = torch.from_numpy(draft.beside)
         near = augment.gain(near, augment.uniform(g, n, (-8.0, 4.0)))
         y = y + near
         if len(self.responses):
             wet = augment.chance(g, n, a.room).nonzero()[:, 0]
-            which = torch.randint(len(self.responses), (len(wet),), generator=g)
-            y[wet] = augment.rooms(y[wet], self.responses[which])
+            choice = torch.randint(len(self.responses), (len(wet),), generator=g)
+            y[wet] = augment.rooms(y[wet], self.responses[choice])
         ratio = augment.uniform(g, n, a.snr_db)
         mixed = augment.add_at_ratio(y, torch.from_numpy(noise), ratio)
-        y = torch.where(augment.chance(g, n, a.noise)[:, None], mixed, y)
-        level = augment.uniform(g, n, a.level_db)
-        quiet = augment.uniform(g, n, (-75.0, a.level_db[1]))
-        level = torch.where(torch.from_numpy(silent), quiet, level)
+        noisy = augment.chance(g, n, a.noise)
+        if self.truth.several:
+            for i in noisy.nonzero()[:, 0].tolist() if which else ():
+                draft.heard.add(i, (mixed[i] - y[i]).numpy(), self.truth.rows[which[i]])
+        return torch.where(noisy[:, None], mixed, y)
+
+    def _level(self, y: Tensor, level: Tensor, g: Generator) -> Tensor:
         y = augment.gain(y, (level - augment.level_db(y)).clamp_max(60.0))
         hiss = torch.randn(y.shape, generator=g)
-        faint = torch.minimum(augment.uniform(g, n, a.hiss_db), augment.level_db(y) - 10.0)
+        hiss_db = augment.uniform(g, len(y), self.recipe.augment.hiss_db)
+        faint = torch.minimum(hiss_db, augment.level_db(y) - 10.0)
         y = y + augment.gain(hiss, faint)
         return y.clamp(-1.0, 1.0)
 
-    def _edge(self, clip: NDArray[np.float32], rng: np.random.Generator) -> int | None:
+    def _edge(self, clip: Array, rng: np.random.Generator) -> int | None:
         rate = self.recipe.features.rate
         return edge_of(clip, self.samples, rate, rng.uniform(0.0, 0.3), bool(rng.integers(2)))
 
@@ -166,7 +271,10 @@ class Batches:
         m = self.recipe.mix
         talk = m.talk if len(self.pool["talk"]) else 0.0
         silence = m.silence if len(self.pool["noise"]) else 0.0
-        return [1.0 - talk - silence - m.fragment, talk, silence, m.fragment]
+        clip = 1.0 - talk - silence - m.fragment - m.events
+        if clip < 0.0:
+            raise UsageError("the shares of [mix] are over 1 together", "lower one")
+        return [clip, talk, silence, m.fragment, m.events]
 
     def _responses(self) -> Tensor:
         taps = self.samples // 2

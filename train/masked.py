@@ -39,7 +39,7 @@ from train.loop import (
     weight_groups,
 )
 from train.manifest import Row, read_manifest
-from train.recipe import Fit
+from train.tables import Fit
 
 VALIDATION = 64  # windows, always the same
 ROOM: Literal["room"] = "room"  # impulse responses are no sound to learn from

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import difflib
 import tomllib
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -16,137 +17,10 @@ from realtime.card import Decision
 from realtime.errors import UsageError
 from realtime.features import FeatureSpec
 from realtime.toml import read_toml
+from train.manifest import Row, labels_of
+from train.tables import Augment, Data, Fit, Loss, Mix
 
 Kind = TypeVar("Kind", bound=msgspec.Struct)
-
-
-class Data(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """What is learned from.
-
-    Args:
-        manifest: CSV of the recordings; relative to where rt-train runs.
-        root: folder that the manifest's file names are relative to.
-        labels: names of the scores, in order.
-        background: labels that are no event (unknown, silence).
-        licence: of the weights, for the card.
-        trained_on: data sets with their licences, for the card.
-        cached: compute the features of labelled clips once and keep them on disk. Nothing then
-            changes the sound, and talk and noises are not used; files of features need it.
-        tile: with `cached`, clips that are too short are repeated, not put into silence.
-    """
-
-    manifest: str
-    root: str
-    labels: tuple[str, ...]
-    background: tuple[str, ...] = ()
-    licence: str = "Apache-2.0"
-    trained_on: tuple[str, ...] = ()
-    cached: bool = False
-    tile: bool = False
-
-
-class Mix(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """What a batch is made of.
-
-    Shares of the rows that are no labelled clips; the rest are clips.
-
-    Args:
-        batch: rows.
-        talk: running speech, labelled `unknown`.
-        silence: noises alone and near silence, labelled `silence`.
-        fragment: clips cut so that most of the word is missing; target words become "no word"
-            (the loss accepts unknown and silence).
-        balance: exponent of the class weights, 0 = as often as they are, 1 = every label
-            equally often.
-    """
-
-    batch: int = 128
-    talk: float = 0.10
-    silence: float = 0.12
-    fragment: float = 0.05
-    balance: float = 0.5
-
-
-class Augment(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """How a row is changed. Probabilities 0 to 1; levels in dB.
-
-    Args:
-        shift_s: a clip is moved by up to this, either way.
-        speeds: playing speeds, chosen evenly.
-        room: probability of an impulse response.
-        neighbour: probability that the edge of another word or of talk falls into the window.
-        noise: probability of added noise.
-        snr_db: level of the clip over that noise, from and to.
-        level_db: level of the loudest 25 ms after augmentation, dBFS.
-        stretch: a clip is played faster or slower by up to this share, on top of `speeds`.
-        hiss_db: level of an added white noise floor, dBFS; at least 10 dB under the sound.
-        tilt_db: random spectral tilt and bumps, as microphones have.
-        time_masks, time_mask: number and greatest width (frames) of SpecAugment's time masks.
-        mel_masks, mel_mask: the same for bands.
-        mixup: probability that a row is mixed with another one, features and labels.
-    """
-
-    shift_s: float = 0.2
-    speeds: tuple[float, ...] = (1.0,)
-    stretch: float = 0.0
-    room: float = 0.0
-    neighbour: float = 0.0
-    noise: float = 0.0
-    snr_db: tuple[float, float] = (0.0, 25.0)
-    level_db: tuple[float, float] = (-40.0, -3.0)
-    hiss_db: tuple[float, float] = (-95.0, -60.0)
-    tilt_db: float = 0.0
-    time_masks: int = 0
-    time_mask: int = 0
-    mel_masks: int = 0
-    mel_mask: int = 0
-    mixup: float = 0.0
-
-
-class Loss(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Cross-entropy, and optionally the teachers' probabilities.
-
-    Args:
-        smoothing: label smoothing.
-        teachers: checkpoints whose mean probabilities are imitated.
-        imitate: weight of the imitation, 0 to 1.
-        temperature: of the imitation.
-    """
-
-    smoothing: float = 0.0
-    teachers: tuple[str, ...] = ()
-    imitate: float = 0.0
-    temperature: float = 2.0
-
-
-class Fit(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """The optimisation.
-
-    Args:
-        steps: batches.
-        rate: peak learning rate of AdamW.
-        decay: weight decay.
-        warmup: share of the steps in which the rate rises; it falls along a half cosine after.
-        ema: decay of the averaged weights, which are the ones kept.
-        validate: steps between validations (and checkpoints).
-        seed: of everything random.
-        init: checkpoint to start from, "" for fresh weights.
-        threads: CPU threads, 0 = all.
-        workers: processes that make batches ahead (gates only); 0 makes them in between.
-        device: "auto", "cpu" or "cuda".
-    """
-
-    steps: int
-    rate: float = 3e-3
-    decay: float = 0.01
-    warmup: float = 0.05
-    ema: float = 0.999
-    validate: int = 500
-    seed: int = 1
-    init: str = ""
-    threads: int = 0
-    workers: int = 0
-    device: str = "auto"
 
 
 class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -210,7 +84,7 @@ def read_tables(path: Path, changes: tuple[str, ...] = ()) -> dict[str, Any]:
     Raises:
         UsageError: not readable, or no TOML.
     """
-    data = read_toml(path, "name a recipe: see docs/recipes.md")
+    data = _based(path)
     for change in changes:
         _set(data, change)
     return data
@@ -226,6 +100,39 @@ def convert_recipe(data: dict[str, Any], kind: type[Kind], path: Path) -> Kind:
         return msgspec.convert(data, kind)
     except msgspec.ValidationError as e:
         raise UsageError(f"{path}: {e}{_nearest(str(e), kind)}", "see docs/recipes.md") from e
+
+
+def with_labels(recipe: Recipe, rows: Iterable[Row]) -> Recipe:
+    """The recipe with all labels of the manifest's clips in `data.labels`, if it has none."""
+    if recipe.data.labels:
+        return recipe
+    found = {x.rstrip("?") for r in rows if r.role == "clip" for x in labels_of(r)}
+    data = msgspec.structs.replace(recipe.data, labels=tuple(sorted(found)))
+    return msgspec.structs.replace(recipe, data=data)
+
+
+def _based(path: Path, above: tuple[Path, ...] = ()) -> dict[str, Any]:
+    """A recipe's tables over those of the recipe that its `base` names."""
+    data = read_toml(path, "name a recipe: see docs/recipes.md")
+    name = data.pop("base", None)
+    if name is None:
+        return data
+    above = (*above, path.resolve())
+    if not isinstance(name, str) or (path.parent / name).resolve() in above:
+        raise UsageError(f"{path}: base {name!r}", "name another recipe, from here")
+    return _over(_based(path.parent / name, above), data)
+
+
+def _over(base: dict[str, Any], data: dict[str, Any]) -> dict[str, Any]:
+    """Tables over tables, field by field; a network takes no fields of another."""
+    out = dict(base)
+    for key, value in data.items():
+        below = out.get(key)
+        if isinstance(value, dict) and isinstance(below, dict) and "network" not in value:
+            out[key] = _over(below, value)
+        else:
+            out[key] = value
+    return out
 
 
 def _set(data: dict[str, Any], change: str) -> None:

@@ -27,12 +27,13 @@ from realtime.features import FeatureSpec
 from realtime.frontend import one_shot
 from train import augment
 from train.bank import cache_dir, read_mono
-from train.batches import EITHER, Batch
+from train.batches import Batch
 from train.datasets.arrays import read_array
 from train.datasets.files import ARRAYS
-from train.manifest import Row, pick, whole_of
+from train.manifest import Row, whole_of
 from train.recipe import Recipe
 from train.torch_frontend import TorchFrontEnd
+from train.truth import Truth
 
 Array = NDArray[np.float32]
 
@@ -151,29 +152,19 @@ class CachedBatches:
     """
 
     def __init__(self, recipe: Recipe, rows: Sequence[Row]) -> None:
+        if recipe.mix.events:
+            raise UsageError("mix.events with data.cached", "use one of them")
         self.recipe, self.rows = recipe, rows
-        spec, labels = recipe.features, list(recipe.data.labels)
+        spec = recipe.features
         self.size = spec.frames_in(round(recipe.window_s * spec.rate))
         self.frontend = TorchFrontEnd(spec)
-        bank = open_features(Path(recipe.data.root), [r.file for r in rows], spec)
-        self.banks = [bank]
-        self.target = np.array(
-            [labels.index(r.label) if r.label in labels else EITHER for r in rows]
-        )
-        index = {r.file: i for i, r in enumerate(rows)}
-        mine = [index[r.file] for r in pick(rows, "train", "clip")]
-        mine = [i for i in mine if bank.length[i] and self.target[i] != EITHER]
-        if not mine:
-            raise UsageError(
-                f"{recipe.data.manifest}: no training clip has one of data.labels",
-                "check labels and manifest",
-            )
-        self.pool = {"clip": np.array(mine, int)}
-        clips = self.target[mine]
-        weight = np.bincount(clips, minlength=len(labels))[clips] ** -recipe.mix.balance
-        self.clip_weight = weight / weight.sum()
+        self.bank = open_features(Path(recipe.data.root), [r.file for r in rows], spec)
+        self.usable = self.bank.length > 0
+        self.truth = Truth(recipe, rows)
+        self.pool = {"clip": self.truth.clips("train", self.usable)}
+        self.clip_weight = self.truth.chances(self.pool["clip"], recipe.mix.balance)
         # the features of silence
-        self.fill = None if recipe.data.tile else float(bank.frames.min())
+        self.fill = None if recipe.data.tile else float(self.bank.frames.min())
 
     def draw(self, step: int) -> Batch:
         """The batch of a step."""
@@ -184,12 +175,19 @@ class CachedBatches:
         a = self.recipe.augment
         features = augment.masks(features, g, 1, a.time_masks, a.time_mask)
         features = augment.masks(features, g, 2, a.mel_masks, a.mel_mask)
-        return Batch(features, torch.from_numpy(self.target[chosen]))
+        return Batch(features, torch.from_numpy(self.truth.rows[chosen]))
 
-    def whole(self, rows: Sequence[int]) -> Tensor:
-        """The middle of recordings, for validation."""
-        return self._windows(rows, None)
+    def windows(self, row: int, most: int) -> Tensor:
+        """As `Batches.windows`."""
+        frames = int(self.bank.length[row])
+        count = min(most, 1 + max(0, -(-(frames - self.size) // (self.size // 2))))
+        if count == 1:
+            return self._windows([row], None)
+        clip = self.bank.clip(row)
+        starts = np.linspace(0, frames - self.size, count).round().astype(int)
+        x = np.stack([clip[at : at + self.size] for at in starts])
+        return self.frontend.finish(torch.from_numpy(x))
 
     def _windows(self, rows: Sequence[int], rng: np.random.Generator | None) -> Tensor:
-        x = [self.banks[0].window(i, self.size, self.fill, rng) for i in rows]
+        x = [self.bank.window(i, self.size, self.fill, rng) for i in rows]
         return self.frontend.finish(torch.from_numpy(np.stack(x)))

@@ -18,13 +18,14 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
 from models import build, parameters
-from models.checkpoint import load_tensors, save_checkpoint
+from models.checkpoint import save_checkpoint
 from models.gate import GateNetwork
 from realtime.card import FORMAT, Card, InputSpec
 from realtime.errors import UsageError
 from train.gate.mixtures import MixBatch, Mixtures
 from train.gate.recipe import GateRecipe
 from train.loop import (
+    begin_with,
     follow,
     learning_rate,
     pick_device,
@@ -69,7 +70,7 @@ def fit_gate(recipe: GateRecipe, out: Path) -> Path:
     }
     network = _network(recipe, description).to(device)
     if f.init:
-        network.load_state_dict(load_tensors(Path(f.init), "model.")[0])
+        begin_with(network, Path(f.init))
     optimizer = torch.optim.AdamW(weight_groups(network, f.decay), lr=f.rate, foreach=True)
     average = {k: v.clone() for k, v in network.state_dict().items()}
     first, best = resume(out, network, optimizer, average)

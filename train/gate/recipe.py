@@ -9,7 +9,7 @@ import msgspec
 
 from realtime.card import Decision
 from realtime.features import FeatureSpec
-from train.recipe import Fit
+from train.tables import Fit
 
 
 class GateData(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

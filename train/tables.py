@@ -1,0 +1,166 @@
+"""The tables of a tagger's recipe: data, batch, augmentation, loss and optimisation."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+
+class Data(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What is learned from.
+
+    Args:
+        manifest: CSV of the recordings; relative to where rt-train runs.
+        root: folder that the manifest's file names are relative to.
+        labels: names of the scores, in order; none for all of the manifest's, by name.
+        background: labels that are no event (unknown, silence).
+        licence: of the weights, for the card.
+        trained_on: data sets with their licences, for the card.
+        cached: compute the features of labelled clips once and keep them on disk. Nothing then
+            changes the sound, and talk and noises are not used; files of features need it.
+        tile: with `cached`, clips that are too short are repeated, not put into silence.
+    """
+
+    manifest: str
+    root: str
+    labels: tuple[str, ...] = ()
+    background: tuple[str, ...] = ()
+    licence: str = "Apache-2.0"
+    trained_on: tuple[str, ...] = ()
+    cached: bool = False
+    tile: bool = False
+
+
+class Mix(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What a batch is made of.
+
+    Shares of the rows that are no labelled clips; the rest are clips.
+
+    Where rows may have several labels (`loss.kind`), talk and noises have those that the
+    manifest gives them, and a label counts where its sound can be heard.
+
+    Args:
+        batch: rows.
+        talk: running speech, with the label that the manifest gives it.
+        silence: noises alone and near silence, labelled `silence`.
+        fragment: clips cut so that most of the word is missing; target words become "no word"
+            (the loss accepts unknown and silence).
+        events: mixtures of several clips; needs a loss for several labels.
+        most: clips in such a mixture, at most.
+        apart_db: level of each of them, from and to.
+        audible_db: a sound is heard where it is at most this far under the whole.
+        balance: exponent of the class weights, 0 = as often as they are, 1 = every label
+            equally often (rare clips are drawn again and again).
+    """
+
+    batch: int = 128
+    talk: float = 0.10
+    silence: float = 0.12
+    fragment: float = 0.05
+    events: float = 0.0
+    most: int = 3
+    apart_db: tuple[float, float] = (-15.0, 0.0)
+    audible_db: float = 12.0
+    balance: float = 0.5
+
+
+class Augment(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """How a row is changed. Probabilities 0 to 1; levels in dB.
+
+    Args:
+        shift_s: a clip is moved by up to this, either way.
+        speeds: playing speeds, chosen evenly.
+        room: probability of an impulse response.
+        neighbour: probability that the edge of another word or of talk falls into the window.
+        noise: probability of added noise.
+        snr_db: level of the clip over that noise, from and to.
+        level_db: level of the loudest 25 ms after augmentation, dBFS.
+        stretch: a clip is played faster or slower by up to this share, on top of `speeds`.
+        hiss_db: level of an added white noise floor, dBFS; at least 10 dB under the sound.
+        tilt_db: random spectral tilt and bumps, as microphones have.
+        time_masks, time_mask: number and greatest width (frames) of SpecAugment's time masks.
+        mel_masks, mel_mask: the same for bands.
+        mixup: probability that a row is mixed with another one, features and labels.
+    """
+
+    shift_s: float = 0.2
+    speeds: tuple[float, ...] = (1.0,)
+    stretch: float = 0.0
+    room: float = 0.0
+    neighbour: float = 0.0
+    noise: float = 0.0
+    snr_db: tuple[float, float] = (0.0, 25.0)
+    level_db: tuple[float, float] = (-40.0, -3.0)
+    hiss_db: tuple[float, float] = (-95.0, -60.0)
+    tilt_db: float = 0.0
+    time_masks: int = 0
+    time_mask: int = 0
+    mel_masks: int = 0
+    mel_mask: int = 0
+    mixup: float = 0.0
+
+
+class Loss(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What is minimised: a loss of the labels, and optionally of the teachers' probabilities.
+
+    Args:
+        kind: "cross_entropy" gives one label to a window. "bce" and "focal" give any number:
+            scores are independent, and labels of the manifest stand between semicolons.
+        smoothing: label smoothing.
+        class_weights: exponent of weights by inverse frequency; 0 is none, 1 weighs a label
+            that is ten times as rare ten times as much. Their mean is 1.
+        alpha: of focal: weight of what is there; what is not has 1 - alpha.
+        gamma: of focal: how much less what is already told counts.
+        begin: what scores begin with, by the last layer's bias: as it comes ("zero"), the
+            share of the clips that have the label ("frequency") or `prior` ("prior").
+        prior: chance of every label.
+        teachers: checkpoints whose mean probabilities are imitated.
+        imitate: weight of the imitation, 0 to 1.
+        temperature: of the imitation.
+    """
+
+    kind: Literal["cross_entropy", "bce", "focal"] = "cross_entropy"
+    smoothing: float = 0.0
+    class_weights: float = 0.0
+    alpha: float = 0.25
+    gamma: float = 2.0
+    begin: Literal["zero", "frequency", "prior"] = "zero"
+    prior: float = 0.01
+    teachers: tuple[str, ...] = ()
+    imitate: float = 0.0
+    temperature: float = 2.0
+
+
+class Fit(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The optimisation.
+
+    Args:
+        steps: batches.
+        rate: peak learning rate of AdamW.
+        decay: weight decay.
+        warmup: share of the steps in which the rate rises; it falls along a half cosine after.
+        ema: decay of the averaged weights, which are the ones kept.
+        validate: steps between validations (and checkpoints).
+        seed: of everything random.
+        pool: validation of a clip that is longer than the window: its middle, or its windows'
+            highest or mean scores.
+        init: checkpoint to start from, "" for fresh weights. What has another shape there (the
+            last layer, for other labels) is left as it is, and said.
+        threads: CPU threads, 0 = all.
+        workers: processes that make batches ahead (gates only); 0 makes them in between.
+        device: "auto", "cpu" or "cuda".
+    """
+
+    steps: int
+    rate: float = 3e-3
+    decay: float = 0.01
+    warmup: float = 0.05
+    ema: float = 0.999
+    validate: int = 500
+    seed: int = 1
+    pool: Literal["middle", "max", "mean"] = "middle"
+    init: str = ""
+    threads: int = 0
+    workers: int = 0
+    device: str = "auto"
