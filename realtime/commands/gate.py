@@ -41,7 +41,8 @@ LEVEL = {
     "--close-db": ("DB", "level under which it closes (6 under the threshold)"),
 }
 KEY = {
-    "--key": ("FILE", "another sound decides; not live"),
+    "--key": ("FILE|DEVICE", "another sound decides"),
+    "--key-channels": ("N|N-M", "these channels of it, or of the input, decide; live"),
     "--key-highpass": ("HZ", "decide without what is under it"),
     "--key-lowpass": ("HZ", "decide without what is over it"),
     "--key-slope": ("12|24", "dB per octave of both (12)"),

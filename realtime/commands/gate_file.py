@@ -32,6 +32,7 @@ from realtime.runners import Runner
 from realtime.sources import RAW_SUFFIXES, Block, Source, open_source
 from realtime.sources.pcm import ENCODINGS, Encoding
 
+LIVE = ("device", "output_device", "output_channels", "block", "virtual_mic", "key_channels")
 BLOCK_S = 0.5  # of a file; a pipe is passed on as it comes
 
 log = logging.getLogger("rt.realtime.gate")
@@ -242,7 +243,7 @@ def check_use(args: argparse.Namespace, origins: Mapping[str, str]) -> None:
         raise UsageError(
             "both the sound and --json go to stdout", "name an output file, or use --trace"
         )
-    for name in ("device", "output_device", "output_channels", "block", "virtual_mic"):
+    for name in LIVE:
         option = "--" + name.replace("_", "-")
         if origins.get(name) == option:
             raise UsageError(f"{option} is for live sound", "leave it out, or IN and OUT")

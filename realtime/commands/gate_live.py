@@ -176,12 +176,14 @@ def _started(event: Started) -> str:
         parts.append("a reserve for two clocks")
         if event.rate_out != event.rate:
             rates += f" to {event.rate_out} Hz"
+    decides = f"; {event.key} decides" if event.key else ""
     wide = f"{event.channels} to {event.output_channels} channels"
     if event.channels == event.output_channels:
         wide = f"{event.channels} channel{'s' if event.channels > 1 else ''}"
     return (
         f"{event.input} to {event.output}, {rates}, {wide}; adds "
         f"{'about ' if event.clocks > 1 else ''}{event.latency_ms:.1f} ms ({', '.join(parts)})"
+        f"{decides}"
     )
 
 

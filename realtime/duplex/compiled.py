@@ -20,10 +20,10 @@ from typing import Any
 
 import numpy as np
 
-from realtime.duplex import joint, kernels, ramping
+from realtime.duplex import biquads, flow, joint, kernels, openers, ramping
 from realtime.duplex import layout as at
 
-MODULES = (at, ramping, kernels, joint)
+MODULES = (at, ramping, biquads, joint, flow, openers, kernels)
 LOST_INPUT = 1 | 2  # PortAudio's flags: underflow and overflow of the input,
 MONOTONIC = time.CLOCK_MONOTONIC
 LOST_OUTPUT = 4  # underflow of the output
@@ -42,7 +42,8 @@ def callback(name: str) -> int:
 
     Args:
         name: "duplex" for a stream that records and plays, "hear" for one that records and
-            feeds the joint, "give" for one that plays from it.
+            feeds the joint, "give" for one that plays from it, "key" for one that records what
+            decides.
     """
     import numba
     from numba import types
@@ -114,8 +115,10 @@ def _functions(digest: int) -> dict[str, Callable[..., int]]:
     def duplex(x: Any, y: Any, frames: Any, _times: Any, status: Any, memory: Any) -> int:
         words = carray(memory, (block,))
         ints = words.view(np.int64)
-        inputs = carray(x, (int(frames) * ints[at.CHANNELS],))
+        inputs = carray(x, (int(frames) * ints[at.WIDTH],))
         outputs = carray(y, (int(frames) * ints[at.OUTPUTS],))
+        if ints[at.KEY_KIND] == at.APART and not ints[at.STILL]:
+            clock_gettime(MONOTONIC, ints[at.NOW :].ctypes)
         kernels.play(ints, words, words.view(np.float32), inputs, outputs)
         if kernels.due(ints):
             write(ints[at.WAKE], ints[at.ONE :].ctypes, 8)
@@ -126,11 +129,11 @@ def _functions(digest: int) -> dict[str, Callable[..., int]]:
     def hear(x: Any, _y: Any, frames: Any, _times: Any, status: Any, memory: Any) -> int:
         words = carray(memory, (block,))
         ints = words.view(np.int64)
-        inputs = carray(x, (int(frames) * ints[at.CHANNELS],))
+        inputs = carray(x, (int(frames) * ints[at.WIDTH],))
         if not ints[at.STILL]:
             clock_gettime(MONOTONIC, ints[at.NOW :].ctypes)
         now = ints[at.NOW] + 1e-9 * ints[at.NOW + 1]
-        joint.take(ints, words, words.view(np.float32), inputs, now)
+        kernels.take(ints, words, words.view(np.float32), inputs, now)
         if kernels.due(ints):
             write(ints[at.WAKE], ints[at.ONE :].ctypes, 8)
         ints[at.OVERFLOWS] += 1 if status & LOST_INPUT else 0
@@ -147,4 +150,22 @@ def _functions(digest: int) -> dict[str, Callable[..., int]]:
         ints[at.UNDERFLOWS] += 1 if status & LOST_OUTPUT else 0
         return 0
 
-    return {"duplex": duplex, "hear": hear, "give": give}
+    return {"duplex": duplex, "hear": hear, "give": give, "key": _key_function(block)}
+
+
+def _key_function(block: int) -> Callable[..., int]:
+    """The callback of a key's device: its joint is in the second part of the memory."""
+
+    def key(x: Any, _y: Any, frames: Any, _times: Any, status: Any, memory: Any) -> int:
+        whole = carray(memory, (block,))
+        words = whole[at.OTHER :]
+        ints = words.view(np.int64)
+        inputs = carray(x, (int(frames) * ints[at.WIDTH],))
+        if not ints[at.STILL]:
+            clock_gettime(MONOTONIC, ints[at.NOW :].ctypes)
+        now = ints[at.NOW] + 1e-9 * ints[at.NOW + 1]
+        joint.push(ints, words, words.view(np.float32), inputs, now)
+        ints[at.OVERFLOWS] += 1 if status & LOST_INPUT else 0
+        return 0
+
+    return key

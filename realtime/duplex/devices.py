@@ -73,8 +73,8 @@ def pick_pair(
     if source is None and isinstance(sink, (str, int)):
         plays = _pick_output(able, sink)
         beside = [d for d in devices if d.api_in and d.api == plays.api and d.inputs]
-        return (beside or [_pick_input(devices, None)])[0], plays
-    hears = _pick_input(devices, source)
+        return (beside or [pick_input(devices, None)])[0], plays
+    hears = pick_input(devices, source)
     if sink is None:
         beside = [d for d in able if d.api_out and d.api == hears.api]
         own = next((d for d in able if d.default_out), able[0])
@@ -82,7 +82,16 @@ def pick_pair(
     return hears, _pick_output(able, sink)
 
 
-def _pick_input(devices: Sequence[SoundDevice], wanted: str | int | None) -> SoundDevice:
+def pick_input(devices: Sequence[SoundDevice], wanted: str | int | None) -> SoundDevice:
+    """The device to hear.
+
+    Args:
+        devices: those there are.
+        wanted: what is to be heard: as `pick` takes it.
+
+    Raises:
+        DeviceNotFound: none, or several.
+    """
     found = pick([_as_input(d) for d in devices if d.inputs], wanted)
     return next(d for d in devices if d.index == found.index)
 

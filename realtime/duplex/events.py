@@ -30,6 +30,7 @@ class Started(msgspec.Struct, frozen=True, tag="start", tag_field="event"):
             a clock of its own, what is kept in reserve for that: as measured, for it varies.
         clocks: 1, or 2 where the output has one of its own.
         compiled: whether the sound path is compiled.
+        key: what decides, if it is not the sound itself: name of a device, and channels.
     """
 
     t: float
@@ -44,6 +45,7 @@ class Started(msgspec.Struct, frozen=True, tag="start", tag_field="event"):
     latency_ms: float
     clocks: int
     compiled: bool
+    key: str = ""
 
 
 class Latency(msgspec.Struct, frozen=True, tag="latency", tag_field="event"):

@@ -1,7 +1,9 @@
 """The joint: from the input's clock to an output that has a clock of its own.
 
 Where input and output are one device there is one stream and no joint. Otherwise the input's
-callback runs `take` and the output's runs `pull`. Both are compiled with `kernels.py`.
+callback appends what it gated (`kernels.take`) and the output's runs `pull`. A key that is a
+device of its own has a joint, too: its callback runs `push`, and the input's pulls. All are
+compiled with `kernels.py`.
 
 **The resampler** reads the gated sound at fractional places: a sinc of `TAPS` points under a
 Kaiser window, tabulated at 512 phases with straight lines between them, cut off at half of the
@@ -28,9 +30,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from realtime.duplex import kernels
 from realtime.duplex import layout as at
 
+LOUDEST = 1e6  # beyond, a float sample is no sound
 FASTEST = 0.002
 MOST_S = 0.1
 DEEPEST_S = 0.15  # a dip counts for no more
@@ -45,36 +47,46 @@ UNSEEN = 1e18
 POINTS = 24  # of the sinc on either side, where the input's rate is not the higher one
 
 
-def take(ints: Any, words: Any, singles: Any, x: Any, now: float) -> None:
-    """The input's callback: gate a block and put it into the joint.
+def push(ints: Any, words: Any, singles: Any, x: Any, now: float) -> None:
+    """The callback of a key's device: clean its block and put it into the joint.
 
     Args:
-        ints: the memory as int64,
+        ints: the key's part of the memory as int64,
         words: as float64,
         singles: and as float32.
-        x: the input, float32 [samples * channels].
+        x: the input, float32 [samples * width].
         now: seconds of any clock that both callbacks read.
     """
-    frames = x.shape[0] // ints[at.CHANNELS]
-    kernels.settle(ints, words)
+    frames = x.shape[0] // ints[at.WIDTH]
     begin = 0
     while begin < frames:
         n = min(at.CHUNK, frames - begin)
-        kernels.gate_chunk(ints, words, singles, x, begin, n)
-        kernels.spread(ints, singles, singles, at.PASSING, n)
-        append(ints, singles, n)
-        words[at.PUSHED_AT] = now
-        at.fence()
-        ints[at.PUSHED] += n
+        choose(ints, singles, x, begin, n)
+        append(ints, words, singles, n, now)
         begin += n
-    ints[at.CALLS] += 1
-    ints[at.NEWEST] = frames
-    fading = 1 if ints[at.CALLS] % FADING == 0 else 0  # a long one that was the only one
-    ints[at.LONGEST] = max(ints[at.LONGEST] - fading, frames)
+    count(ints, frames)
 
 
-def append(ints: Any, singles: Any, n: int) -> None:
+def choose(ints: Any, singles: Any, x: Any, begin: int, n: int) -> None:
+    """The channels that are meant into PASSING; what is no sound is silence."""
+    width, outputs, first = ints[at.WIDTH], ints[at.OUTPUTS], ints[at.KEY_FIRST]
+    for i in range(n):
+        for c in range(outputs):
+            value = float(x[(begin + i) * width + first + c])
+            clean = value if abs(value) <= LOUDEST else 0.0
+            singles[at.PASSING + i * outputs + c] = clean
+
+
+def append(ints: Any, words: Any, singles: Any, n: int, now: float) -> None:
     """PASSING to the end of what is in the joint."""
+    put(ints, singles, n)
+    words[at.PUSHED_AT] = now
+    at.fence()
+    ints[at.PUSHED] += n
+
+
+def put(ints: Any, singles: Any, n: int) -> None:
+    """PASSING to its place."""
     outputs, capacity = ints[at.OUTPUTS], ints[at.CAPACITY_OUT]
     place = (ints[at.PUSHED] & (capacity - 1)) * outputs
     for i in range(n * outputs):
@@ -82,6 +94,14 @@ def append(ints: Any, singles: Any, n: int) -> None:
         place += 1
         if place == capacity * outputs:
             place = 0
+
+
+def count(ints: Any, frames: int) -> None:
+    """A callback's block is in the joint."""
+    ints[at.CALLS] += 1
+    ints[at.NEWEST] = frames
+    fading = 1 if ints[at.CALLS] % FADING == 0 else 0  # a long one that was the only one
+    ints[at.LONGEST] = max(ints[at.LONGEST] - fading, frames)
 
 
 def pull(ints: Any, words: Any, singles: Any, y: Any, now: float) -> None:

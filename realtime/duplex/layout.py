@@ -6,7 +6,11 @@ other way round. That is all the agreement there is, and nobody ever waits. The 
 path (`kernels.py`) works on this very block, so its own state is here too.
 
 Positions are samples since the start at the input's rate, lost ones included. The ring holds
-the newest input: sample `p` is at `p % capacity`.
+the newest input: sample `p` is at `p % capacity`. Where another sound decides, a second ring
+holds that, at the same places.
+
+From OTHER on the block is there once more, for a key that is a device of its own: of this part
+only the joint's words are used, by which the key comes from its clock to the input's.
 """
 
 from __future__ import annotations
@@ -35,6 +39,11 @@ LIMIT: Final = 8  # thought may be so many samples late
 SECTIONS: Final = 9  # biquads of the key filter
 CAPACITY_OUT: Final = 10  # samples in the joint, a power of two
 TAPS: Final = 11  # of the joint's resampler
+WIDTH: Final = 14  # channels of the input's stream, the first of which are gated
+KEY_CHANNELS: Final = 15  # of the sound that decides
+KEY_KIND: Final = 22  # where that comes from: OWN, BESIDE, APART
+KEY_FIRST: Final = 23  # its first channel in its stream
+HEARD: Final = 29  # place of its ring: RING or KEY_RING
 STILL: Final = 13  # 1: nobody asks the clock, NOW is what a test says
 ONE: Final = 12  # holds 1, which is what wakes the worker
 # settings, by the parent at any time; an odd version is being written
@@ -44,6 +53,7 @@ HOLD: Final = 18  # samples
 BYPASS: Final = 19
 MUTE: Final = 20
 LISTEN: Final = 21
+KEYED: Final = 27  # 1: the key's device is there; otherwise the input decides
 # by the worker
 DECIDED: Final = 24  # it has decided up to here
 CHANGES: Final = 25  # published so far
@@ -98,6 +108,7 @@ GAIN: Final = 82  # of the newest sample
 DRY: Final = 83  # share of the bypass
 TRIM: Final = 84  # 0 muted, to 1
 PLACE: Final = 85  # of the next sample that the joint gives
+SHARE: Final = 79  # of the key's device in what decides, 0 to 1
 SPEED: Final = 86  # the joint's correction of RATIO
 DRIFT: Final = 87  # the part of it that stands for the clocks' difference
 LEAST: Final = 88  # least reserve since the speed was judged
@@ -132,7 +143,7 @@ NOW: Final = 96  # to 99: what the clock answered the compiled callbacks
 
 AT_GATES: Final = 100
 AT_SECTIONS: Final = AT_GATES + MOST_CHANNELS * GATE
-AT_STATE: Final = AT_SECTIONS + MOST_SECTIONS * 5
+AT_STATE: Final = AT_SECTIONS + MOST_SECTIONS * 5  # of each channel's biquads
 AT_CHANGES: Final = AT_STATE + MOST_SECTIONS * MOST_CHANNELS * 2  # position * 2 + open
 AT_NOTES: Final = AT_CHANGES + MOST_CHANGES
 AT_LAST: Final = AT_NOTES + MOST_NOTES * NOTE  # the joint's last sample of each channel
@@ -143,11 +154,19 @@ GAINS: Final = AT_SINGLES * 2
 KEY: Final = GAINS + MOST_CHANNELS * CHUNK
 SOUND: Final = KEY + MOST_CHANNELS * CHUNK
 PASSING: Final = SOUND + MOST_CHANNELS * CHUNK  # from the gate to the joint
-TABLE: Final = PASSING + MOST_CHANNELS * CHUNK  # the resampler's taps
+SIDE: Final = PASSING + MOST_CHANNELS * CHUNK  # from the key's joint to its ring
+TABLE: Final = SIDE + MOST_CHANNELS * CHUNK  # the resampler's taps
 JOINT: Final = TABLE + (PHASES + 1) * MOST_TAPS
 RING: Final = JOINT + JOINT_FLOATS
 GAIN_RING: Final = RING + RING_FLOATS  # of what went out, by the place of its sound in RING
-WORDS: Final = (GAIN_RING + RING_FLOATS) // 2
+KEY_RING: Final = GAIN_RING + RING_FLOATS
+OTHER: Final = (KEY_RING + RING_FLOATS) // 2  # words; and after them those of the key's joint
+WORDS: Final = OTHER + RING // 2
+
+# --- where the sound that decides comes from ------------------------------------------------
+OWN: Final = 0  # it is the sound that is gated,
+BESIDE: Final = 1  # other channels of the same stream,
+APART: Final = 2  # or a device of its own
 
 # --- kinds of note --------------------------------------------------------------------------
 OPENED: Final = 1  # by thought; about the position of the decision
@@ -199,6 +218,13 @@ class Memory:
         """The newest input, float32 [capacity, channels]."""
         capacity, channels = self.ints[CAPACITY], self.ints[CHANNELS]
         return self.singles[RING : RING + capacity * channels].reshape(capacity, channels)
+
+    @property
+    def heard(self) -> Audio:
+        """The newest of the sound that decides, float32 [capacity, key channels]."""
+        capacity, channels = self.ints[CAPACITY], self.ints[KEY_CHANNELS]
+        begin = self.ints[HEARD]
+        return self.singles[begin : begin + capacity * channels].reshape(capacity, channels)
 
     @property
     def gains(self) -> NDArray[np.float32]:

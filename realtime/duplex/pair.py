@@ -13,9 +13,11 @@ from collections.abc import Callable, Sequence
 import msgspec
 
 from realtime.duplex import layout as at
-from realtime.duplex.devices import SoundDevice, again, pick_pair, share_clock
+from realtime.duplex.devices import SoundDevice, again, pick_input, pick_pair, share_clock
+from realtime.duplex.key import Key, KeyChannels
 from realtime.duplex.layout import Memory
 from realtime.duplex.process import Opened, SoundProcess, Wanted
+from realtime.errors import UsageError
 from realtime.sources.device import FIRST_S, LOST_S, MOST_CHANNELS, RATES
 
 SERVER_LATENCY_S = 0.04  # least buffer behind ALSA's names for sound servers
@@ -32,6 +34,8 @@ class Means(msgspec.Struct, frozen=True, kw_only=True):
     output_channels: int | None
     environment: dict[str, str]
     compiled: bool
+    key: str = ""
+    key_channels: KeyChannels | None = None
 
 
 class Pair:
@@ -48,12 +52,16 @@ class Pair:
         source: the input,
         sink: and the output, once they are open.
         opened: how.
+        key: where the sound that decides comes from, as far as that is known here.
+        key_source: the device of a key that has one of its own, or None.
         moved: when there last was sound, by `time.monotonic`.
     """
 
     source: SoundDevice
     sink: SoundDevice
     opened: Opened
+    key: Key
+    key_source: SoundDevice | None
 
     def __init__(
         self,
@@ -82,11 +90,13 @@ class Pair:
         Raises:
             DeviceNotFound: no device, or none or several of that name.
             AudioError: PortAudio is missing, or a device cannot be opened.
+            UsageError: a key that is the sound itself, or has not the channels.
         """
         self._process = SoundProcess(self._memory, self._wake, self._stop)
         means = self._means
         found = pick_pair(self._process.devices, means.device, means.output_device)
         self.source, self.sink = found
+        self._choose_key(self._process.devices)
         own = min(max(self.source.rate, RATES[0]), RATES[1])
         rates = list(dict.fromkeys((means.rate or own, own)))
         self.opened = self._open(rates, [self.sink.rate], self._widths(), exactly=False)
@@ -105,7 +115,7 @@ class Pair:
             return False
         self.source, self.sink = source, sink
         was = self.opened
-        widths = [was.channels], [was.outputs]
+        widths = [was.width], [was.outputs]
         return self._open([was.rate], [was.rate_out], widths, exactly=True) == was
 
     def start(self) -> None:
@@ -149,6 +159,31 @@ class Pair:
         if process is not None:
             process.end()
 
+    def _choose_key(self, devices: Sequence[SoundDevice]) -> None:
+        """Find out what decides: the sound, other channels of it, or another device."""
+        means, wanted = self._means, self._means.key_channels
+        self.key, self.key_source, self._gated = Key(), None, 0
+        if not means.key and wanted is None:
+            return
+        if means.key:
+            found = pick_input(devices, means.key)
+            if found.index != self.source.index:
+                self.key, self.key_source = Key(at.APART), found
+                return
+        if wanted is None:
+            raise UsageError(
+                f"--key {means.key} is the input itself",
+                "name the channels that decide: --key-channels 3-4",
+            )
+        if wanted.end > self.source.inputs:
+            raise UsageError(
+                f"--key-channels {wanted}: {self.source.name} has {self.source.inputs}",
+                "name channels that there are",
+            )
+        self.key = Key(at.BESIDE, wanted.first, wanted.count)
+        before = wanted.first or self.source.inputs
+        self._gated = min(means.channels or min(2, before), self.source.inputs)
+
     def _progress(self) -> tuple[int, int]:
         return self._memory.ints[at.WRITTEN], self._memory.ints[at.PULLS]
 
@@ -164,7 +199,7 @@ class Pair:
         source, sink = self.source, self.sink
         server = not all("(hw:" in d.name for d in (source, sink) if d.api == "ALSA")
         return self._process.open(
-            Wanted(source.index, source.name, rates, widths[0]),
+            Wanted(source.index, source.name, rates, widths[0], self._gated),
             Wanted(sink.index, sink.name, rates_out, widths[1]),
             block=self._means.block,
             latency_s=SERVER_LATENCY_S if server else 0.0,
@@ -179,8 +214,10 @@ class Pair:
         """Channel counts to try: of the input, and of the output with 0 for as many."""
         most_in = min(self.source.inputs, MOST_CHANNELS)
         most_out = min(self.sink.outputs, MOST_CHANNELS)
-        first_in = min(self._means.channels or 2, most_in)
+        first_in = self._gated or min(self._means.channels or 2, most_in)
         heard = dict.fromkeys((first_in, min(2, most_in), most_in))
+        if self._gated:
+            heard = dict.fromkeys((max(first_in, self.key.first + self.key.channels), most_in))
         first_out = min(self._means.output_channels or 0, most_out)
         played = [first_out, min(2, most_out), most_out]
         if not first_out and most_out < first_in:

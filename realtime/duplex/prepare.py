@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from realtime.duplex import joint, kernels
+from realtime.duplex import kernels
 from realtime.duplex import layout as at
+from realtime.duplex.key import Key, power, prepare_joint
 from realtime.duplex.layout import Memory
 from realtime.duplex.process import Opened
 from realtime.gate.key import KeyFilter
@@ -18,14 +19,18 @@ from realtime.gate.settings import GateSettings
 
 LATE_S = 0.1  # decisions this late are worse than the level gate's
 KEPT_S = 2.0  # seconds of input in the ring
-JOINT_S = 1.0  # seconds of sound that the joint has room for
-MARGIN_S = 0.002  # that it keeps in reserve where all is well
 FALLBACK_HOLD_MS = 100.0  # a network needs no hold, the level gate that stands in for it does
 NEVER = 1 << 62
+OWN_KEY = Key()
 
 
 def prepare(
-    memory: Memory, settings: GateSettings, opened: Opened, block: int, kept_s: float = KEPT_S
+    memory: Memory,
+    settings: GateSettings,
+    opened: Opened,
+    block: int,
+    kept_s: float = KEPT_S,
+    key: Key = OWN_KEY,
 ) -> None:
     """Write down what the sound path needs to know before it starts.
 
@@ -35,10 +40,15 @@ def prepare(
         opened: what the sound runs on.
         block: samples that the output waits for thought.
         kept_s: seconds of input in the ring, or as many as there is room for.
+        key: where the sound that decides comes from.
     """
     ints, floats, rate = memory.ints, memory.floats, opened.rate
     ints[at.RATE], ints[at.CHANNELS], ints[at.OUTPUTS] = rate, opened.channels, opened.outputs
-    ints[at.CAPACITY] = _power(kept_s * rate, at.RING_FLOATS // opened.channels)
+    ints[at.WIDTH] = opened.width
+    ints[at.KEY_KIND], ints[at.KEY_FIRST] = key.kind, key.first
+    heard = ints[at.KEY_CHANNELS] = key.channels or opened.channels
+    ints[at.HEARD] = at.RING if key.kind == at.OWN else at.KEY_RING
+    ints[at.CAPACITY] = power(kept_s * rate, at.RING_FLOATS // max(opened.channels, heard))
     ints[at.SLACK], ints[at.LOOKAHEAD] = block, settings.lookahead(rate)
     ints[at.LEVEL] = settings.level
     linked = settings.link or opened.channels == 1 or not settings.level
@@ -47,7 +57,7 @@ def prepare(
     ints[at.ONE] = 1
     sections = KeyFilter(
         rate,
-        opened.channels,
+        heard,
         settings.key_highpass,
         settings.key_lowpass,
         settings.key_slope,
@@ -56,11 +66,7 @@ def prepare(
     ints[at.SECTIONS] = len(sections)
     memory.words[at.AT_SECTIONS : at.AT_SECTIONS + sections.size] = sections.ravel()
     ints[at.WANTED] = NEVER
-    ratio = rate / opened.rate_out
-    floats[at.RATIO], floats[at.MARGIN] = ratio, MARGIN_S * rate
-    ints[at.CAPACITY_OUT] = _power(JOINT_S * rate, at.JOINT_FLOATS // opened.outputs)
-    ints[at.TAPS], table = joint.make_table(ratio)
-    memory.singles[at.TABLE : at.TABLE + table.size] = table.ravel()
+    prepare_joint(memory, rate, opened.rate_out, opened.outputs)
     floats[at.TRIM] = 1.0
     adjust(memory, settings)
 
@@ -104,10 +110,13 @@ def begin_at(memory: Memory, position: int) -> None:
     """
     ints = memory.ints
     memory.ring[:] = 0.0
+    memory.heard[:] = 0.0
     ints[at.WRITTEN] = ints[at.DECIDED] = position
     ints[at.TAKEN] = ints[at.CHANGES]
     ints[at.WANTED] = NEVER
-    memory.floats[at.PLACE] = ints[at.PUSHED]
+    for part in (0, at.OTHER):
+        memory.floats[part + at.PLACE] = ints[part + at.PUSHED]
+        ints[part + at.FLOWING] = 0
     kernels.rest(memory.words.view(np.int64), memory.words)
 
 
@@ -118,11 +127,3 @@ def latency_ms(memory: Memory, joined: bool) -> float:
     if not joined:
         samples += memory.floats[at.DELAY]
     return 1000.0 * samples / ints[at.RATE]
-
-
-def _power(least: float, most: int) -> int:
-    """The least power of two that is enough, if there is room for it."""
-    size = 1
-    while size < least and 2 * size <= most:
-        size *= 2
-    return size

@@ -37,13 +37,15 @@ class Wanted(msgspec.Struct, frozen=True):
         index: of the device.
         name: for messages.
         rates: Hz, the ones to try, best first; an output first tries the input's.
-        channels: likewise; of an output 0 stands for as many as the input has.
+        channels: likewise; of an output 0 stands for as many as are gated.
+        gated: channels of an input that are gated, the first ones; 0 is all.
     """
 
     index: int
     name: str
     rates: list[int]
     channels: list[int]
+    gated: int = 0
 
 
 class Opened(msgspec.Struct, frozen=True):
@@ -52,7 +54,8 @@ class Opened(msgspec.Struct, frozen=True):
     Args:
         rate: Hz of the input.
         rate_out: of the output.
-        channels: of the input.
+        channels: of the input, those that are gated.
+        width: of the input's stream.
         outputs: channels of the output.
         joined: one stream, one clock.
         compiled: the callbacks are compiled.
@@ -61,6 +64,7 @@ class Opened(msgspec.Struct, frozen=True):
     rate: int
     rate_out: int
     channels: int
+    width: int
     outputs: int
     joined: bool
     compiled: bool
@@ -73,17 +77,18 @@ class SoundProcess:
         memory: to share with it.
         wake: an eventfd that it writes to when the worker wants it.
         stop: a descriptor that ends all waiting when it becomes readable; -1 is none.
+        part: word at which its part of the memory begins.
 
     Raises:
         AudioError: PortAudio is missing or does not start.
     """
 
-    def __init__(self, memory: Memory, wake: int, stop: int = -1) -> None:
+    def __init__(self, memory: Memory, wake: int, stop: int = -1, part: int = 0) -> None:
         # a session of its own: Ctrl-C is for us, and we end it
         self._process = subprocess.Popen(
             [
                 *(sys.executable, "-P", "-m", "realtime.duplex.sound"),
-                *(str(memory.descriptor), str(wake)),
+                *(str(memory.descriptor), str(wake), str(part)),
             ],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -111,7 +116,7 @@ class SoundProcess:
     def open(
         self,
         source: Wanted,
-        sink: Wanted,
+        sink: Wanted | None,
         *,
         block: int,
         latency_s: float,
@@ -125,7 +130,7 @@ class SoundProcess:
 
         Args:
             source: what to hear.
-            sink: what to play to.
+            sink: what to play to; None for a key, which is only heard.
             block: samples that the drivers should hand on at a time.
             latency_s: the least that a driver may buffer, seconds.
             joined: one stream for both, if that opens.
@@ -140,7 +145,7 @@ class SoundProcess:
         self._name = source.name
         self._tell(
             source=msgspec.to_builtins(source),
-            sink=msgspec.to_builtins(sink),
+            sink=None if sink is None else msgspec.to_builtins(sink),
             block=block,
             latency_s=latency_s,
             joined=joined,

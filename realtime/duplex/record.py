@@ -58,8 +58,15 @@ class Record:
         self._ahead = self._ints[at.LOOKAHEAD]
         self._worker, self._outputs = worker, outputs
         own = settings
+        self._heard_ring = memory.heard
         self._filter = KeyFilter(
-            *(self._rate, self._channels, own.key_highpass, own.key_lowpass, own.key_slope),
+            *(
+                self._rate,
+                self._ints[at.KEY_CHANNELS],
+                own.key_highpass,
+                own.key_lowpass,
+                own.key_slope,
+            ),
             compiled=False,
         )
         self._position = 0  # sample that the outputs get next
@@ -164,7 +171,7 @@ class Record:
         oldest = self._ints[at.WRITTEN] - len(self._ring)
         begin = max(self._heard, oldest, 0)
         if begin < end:
-            sound = _copy(self._ring, begin, end)
+            sound = _copy(self._heard_ring, begin, end)
             if self._filter.active:
                 sound = self._filter.process(sound)
             self._key = np.concatenate([self._key, mono(sound)])[-hop:]

@@ -16,6 +16,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from realtime.duplex import biquads
 from realtime.duplex import layout as at
 
 SKIP_S: Final = 0.5
@@ -43,6 +44,7 @@ def think(
     numbers: Any,
     log: Any,
     samples: Any,
+    filtered: Any,
     mel: Any,
     tables: Any,
     program: Any,
@@ -59,6 +61,7 @@ def think(
         log: of the last decisions position, score, state, and the gain of what went out just
             then, float64 [LOG, 4].
         samples: the frame, float64 [frame].
+        filtered: state of the key filter, float64 [channels * 2 * MOST_SECTIONS].
         mel: its mel energies, float32 [1, mels].
         tables: of `MelKernel`.
         program: of `Steps`,
@@ -66,7 +69,7 @@ def think(
     """
     while not counts[STOP]:
         if counts[AGAIN]:
-            forget(ints, counts, samples, array)
+            forget(ints, counts, samples, filtered, array)
         rate = ints[at.RATE]
         while not counts[STOP] and not counts[AGAIN]:
             catch_up(ints, counts)
@@ -75,7 +78,7 @@ def think(
             if ints[at.WRITTEN] - counts[POSITION] < need:
                 break
             at.fence()
-            hear(ints, singles, counts, numbers, samples, need)
+            hear(ints, words, singles, counts, numbers, samples, filtered, need)
             rows(
                 samples, 0, mel, counts[HOP], 0.0, counts[REMOVE_DC] != 0,
                 counts[MAGNITUDE] != 0, *tables,
@@ -96,10 +99,11 @@ def due(k: int, rate: int) -> int:
     return samples + (1 if rest > 50 or (rest == 50 and samples % 2 == 1) else 0)
 
 
-def forget(ints: Any, counts: Any, samples: Any, array: Any) -> None:
+def forget(ints: Any, counts: Any, samples: Any, filtered: Any, array: Any) -> None:
     """Begin at WRITTEN, after silence."""
     counts[AGAIN] = 0
     samples[:] = 0.0
+    filtered[:] = 0.0
     array[counts[STATES] : counts[STATES_END]] = 0.0
     counts[POSITION] = counts[BASE] = ints[at.WRITTEN]
     counts[K] = counts[IS_OPEN] = counts[OPENED] = counts[ASKED] = counts[OVER] = 0
@@ -117,17 +121,32 @@ def catch_up(ints: Any, counts: Any) -> None:
         counts[BASE] += lost
 
 
-def hear(ints: Any, singles: Any, counts: Any, numbers: Any, samples: Any, n: int) -> None:
-    """The next samples out of the ring to the end of the frame, mean of the channels."""
-    channels, mask = ints[at.CHANNELS], ints[at.CAPACITY] - 1
+def hear(
+    ints: Any,
+    words: Any,
+    singles: Any,
+    counts: Any,
+    numbers: Any,
+    samples: Any,
+    filtered: Any,
+    n: int,
+) -> None:
+    """The next samples of what decides, filtered, their mean, to the end of the frame."""
+    channels, mask, sections = ints[at.KEY_CHANNELS], ints[at.CAPACITY] - 1, ints[at.SECTIONS]
     kept = samples.shape[0] - n
     for i in range(kept):
         samples[i] = samples[i + n]
     for i in range(n):
-        place = at.RING + ((counts[POSITION] + i) & mask) * channels
-        total = singles[place]
-        for c in range(1, channels):
-            total += singles[place + c]
+        place = ints[at.HEARD] + ((counts[POSITION] + i) & mask) * channels
+        total = np.float32(0.0)
+        if sections:
+            for c in range(channels):
+                state = 2 * at.MOST_SECTIONS * c
+                value = float(singles[place + c])
+                total += np.float32(biquads.through(words, sections, filtered, state, value))
+        else:
+            for c in range(channels):
+                total += singles[place + c]
         samples[kept + i] = total / np.float32(channels) * numbers[SCALE]
     counts[POSITION] += n
 

@@ -2,7 +2,7 @@
 
 `thought_of` joins the parts for `thinking.py`. It takes numba (extra `numba`), a model that
 `realtime.runners.steps` can make a program of, whose scores it then compares with the
-runtime's, and a key without a filter; otherwise the worker's Python does the same.
+runtime's; otherwise the worker's Python does the same.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from realtime import kernels
 from realtime.card import Card
-from realtime.duplex import compiled, thinking
+from realtime.duplex import biquads, compiled, thinking
 from realtime.duplex import layout as at
 from realtime.duplex.layout import Memory
 from realtime.features import FeatureSpec
@@ -29,7 +29,7 @@ from realtime.gate.settings import GateSettings
 from realtime.runners import Runner, program
 from realtime.runners.steps import Steps, steps_of
 
-MODULES = (at, kernels, program, thinking)
+MODULES = (at, biquads, kernels, program, thinking)
 SUMS: Final = {"reassoc", "nsz", "contract"}  # lets a sum run in parallel lanes
 SPARE: Final = 64  # rows of the log that may be overwritten while it is read
 TRIAL: Final = 24  # steps that are compared with the runtime's,
@@ -86,21 +86,19 @@ class Thought:
 
 
 def thought_of(
-    memory: Memory, wake: int, settings: GateSettings, runner: Runner, thought: Thought
+    memory: Memory, wake: int, runner: Runner, thought: Thought
 ) -> Callable[[], None] | None:
     """The worker's loop, compiled; None where that cannot be.
 
     Args:
         memory: shared with the sound process, prepared.
         wake: the eventfd that the sound process writes to.
-        settings: the gate's.
         runner: the model.
         thought: where the loop keeps its numbers.
     """
     card, rate = runner.card, memory.ints[at.RATE]
     spec = card.input.features
-    filtered = settings.key_highpass or settings.key_lowpass
-    if spec is None or filtered or spec.kind != "mel" or spec.log != "ln":
+    if spec is None or spec.kind != "mel" or spec.log != "ln":
         return None
     spec = spec.at_rate(rate)
     if not kernels.available(spec) or spec.preemphasis or spec.frame < spec.hop + 1:
@@ -125,7 +123,9 @@ def thought_of(
     parts = (
         *(memory.words.view(np.int64), memory.words, memory.singles),
         *(counts, numbers, thought.log),
-        *(np.zeros(spec.frame), np.zeros((1, spec.mels), np.float32)),
+        np.zeros(spec.frame),
+        np.zeros(2 * at.MOST_SECTIONS * memory.ints[at.KEY_CHANNELS]),
+        np.zeros((1, spec.mels), np.float32),
         *(kernels.MelKernel(spec).tables, network.program, network.array),
     )
     counts[thinking.STOP] = 1
@@ -150,7 +150,7 @@ def _warm(memory: Memory, spec: FeatureSpec) -> None:
     step(table, array)
     function(
         *(memory.words.view(np.int64), memory.words, memory.singles, counts),
-        *(np.zeros(thinking.NUMBERS), np.zeros((1, 4)), np.zeros(1)),
+        *(np.zeros(thinking.NUMBERS), np.zeros((1, 4)), np.zeros(1), np.zeros(1)),
         *(np.zeros((1, 1), np.float32), kernels.MelKernel(spec).tables, table, array),
     )
 
@@ -222,12 +222,12 @@ def _bound(digest: int) -> Callable[..., None]:
 
     def bound(
         ints: Any, words: Any, singles: Any, counts: Any, numbers: Any, log: Any,
-        samples: Any, mel: Any, tables: Any, program: Any, array: Any,
+        samples: Any, filtered: Any, mel: Any, tables: Any, program: Any, array: Any,
     ) -> None:  # fmt: skip
         if digest:
             thinking.think(
-                ints, words, singles, counts, numbers, log, samples, mel, tables, program,
-                array,
+                ints, words, singles, counts, numbers, log, samples, filtered, mel, tables,
+                program, array,
             )  # fmt: skip
 
     return bound

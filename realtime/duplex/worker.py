@@ -64,12 +64,12 @@ class Worker(threading.Thread):
     ) -> None:
         super().__init__(name="gate worker", daemon=True)
         ints = memory.ints
-        self._rate, self._channels = ints[at.RATE], ints[at.CHANNELS]
-        self._ints, self._floats, self._ring = ints, memory.floats, memory.ring
+        self._rate = ints[at.RATE]
+        self._ints, self._floats, self._ring = ints, memory.floats, memory.heard
         self._wake = wake
         self._filter = KeyFilter(
             self._rate,
-            self._channels,
+            ints[at.KEY_CHANNELS],
             settings.key_highpass,
             settings.key_lowpass,
             settings.key_slope,
@@ -87,7 +87,7 @@ class Worker(threading.Thread):
         self._loop = None
         if compiled and sound_path.available():
             try:
-                self._loop = thought_of(memory, wake, settings, runner, self.thought)
+                self._loop = thought_of(memory, wake, runner, self.thought)
             except Exception:  # whatever becomes of a compiler, Python remains
                 log.warning(
                     "the worker's loop cannot be compiled; it costs more", exc_info=True

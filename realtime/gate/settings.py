@@ -51,6 +51,8 @@ class GateOptions(msgspec.Struct, frozen=True, kw_only=True):
         key_lowpass: likewise what is over so many Hz.
         key_slope: steepness of both, dB per octave.
         key: a file or device whose sound decides, in place of the input's; empty is the input.
+        key_channels: of a live key, as "3" or "3-4": its channels, or, where no device is
+            named, those of the input; empty is the first two of the device.
         listen: give the key, as the gate hears it, in place of the gated sound.
         duck: the other way round: what opens a gate turns the sound down.
         unlink: the level gate treats each channel by its own level.
@@ -85,6 +87,7 @@ class GateOptions(msgspec.Struct, frozen=True, kw_only=True):
     key_lowpass: float = 0.0
     key_slope: Literal[12, 24] = 12
     key: str = ""
+    key_channels: str = ""
     listen: bool = False
     duck: bool = False
     unlink: bool = False
@@ -128,6 +131,7 @@ class GateSettings(msgspec.Struct, frozen=True, kw_only=True):
     key_lowpass: float = 0.0
     key_slope: Literal[12, 24] = 12
     key: str = ""
+    key_channels: str = ""
     listen: bool = False
     duck: bool = False
     link: bool = True

@@ -99,6 +99,10 @@ class Jack(live.JackCard):
                 found.setdefault(client, set()).add(name)
         return found
 
+    def players(self):
+        """Names of those that play; a key's client only hears."""
+        return {name for name, ports in self.clients().items() if "out_0" in ports}
+
     def connect(self, out, into):
         subprocess.run(["jack_connect", out, into], check=True, capture_output=True)
 
@@ -178,7 +182,7 @@ class Bench:
             contextlib.closing(Gate(self.program, "--device", device, *options))
         )
         gate.started = gate.wait_for("start")
-        (gate.client,) = wait_for(lambda: set(self.jack.clients()) - before, "its ports")
+        (gate.client,) = wait_for(lambda: self.jack.players() - before, "its ports")
         return gate
 
     def live(self, *args, **kwargs):
@@ -232,7 +236,8 @@ class Bench:
 
     def _wire(self, me, gate, width, outputs):
         self.jack.connect(f"{me}:out_0", f"{me}:in_0")
-        for c in range(gate.started["channels"]):
+        inputs = [p for p in self.jack.clients()[gate.client] if p.startswith("in_")]
+        for c in range(len(inputs)):
             self.jack.connect(f"{me}:out_{min(c, width - 1)}", f"{gate.client}:in_{c}")
         for c in range(outputs):
             self.jack.connect(f"{gate.client}:out_{c}", f"{me}:in_{1 + c}")

@@ -149,7 +149,7 @@ def test_devices_that_are_not_there(bench, rt_gate, options, says):
 
 @pytest.mark.parametrize(
     "options",
-    [("--block", "4"), ("--rate", "4000"), ("--channels", "65"), ("--key", "other")],
+    [("--block", "4"), ("--rate", "4000"), ("--channels", "65"), ("--key-channels", "0")],
 )
 def test_options_that_make_no_sense(bench, rt_gate, options):
     bench.serve()

@@ -14,6 +14,8 @@ import pytest
 
 from realtime.duplex import joint, kernels, prepare
 from realtime.duplex import layout as at
+from realtime.duplex.joint_path import JointPath
+from realtime.duplex.key import Key, prepare_joint
 from realtime.duplex.path import Path
 from realtime.duplex.process import Opened
 
@@ -26,16 +28,48 @@ CALLBACK = ctypes.CFUNCTYPE(
 
 class Plain:
     def __init__(self, memory):
+        self.memory = memory
         self.views = memory.words.view(np.int64), memory.words, memory.singles
+        self.ints = memory.ints
 
     def play(self, x, y):
         kernels.play(*self.views, x, y)
 
     def take(self, x, now):
-        joint.take(*self.views, x, now)
+        clock(self.ints, now)
+        kernels.take(*self.views, x, now)
 
     def pull(self, y, now):
         joint.pull(*self.views, y, now)
+
+    def push(self, x, now):
+        memory = self.memory
+        words = memory.words[at.OTHER :]
+        joint.push(words.view(np.int64), words, words.view(np.float32), x, now)
+
+    def at(self, now):
+        clock(self.ints, now)
+
+
+def clock(ints, now):
+    """What the clock is to say."""
+    ints[at.STILL] = 1
+    seconds, rest = divmod(now, 1.0)
+    for place in (at.NOW, at.NOW + 2, at.OTHER + at.NOW):
+        ints[place], ints[place + 1] = int(seconds), round(rest * 1e9)
+
+
+class Numpy(Path):
+    def __init__(self, memory):
+        super().__init__(memory)
+        self.memory, self.key = memory, None
+
+    def push(self, x, now):
+        self.key = self.key or JointPath(self.memory, at.OTHER)
+        self.key.push(x, now)
+
+    def at(self, now):
+        clock(self.memory.ints, now)
 
 
 class Compiled:
@@ -46,28 +80,30 @@ class Compiled:
         self.callback = lambda name: CALLBACK(compiled.callback(name))
 
     def play(self, x, y):
-        self._call("duplex", x, y, len(x) // self.ints[at.CHANNELS])
+        self._call("duplex", x, y, len(x) // self.ints[at.WIDTH])
 
     def take(self, x, now):
-        self._at(now)
-        self._call("hear", x, None, len(x) // self.ints[at.CHANNELS])
+        self.at(now)
+        self._call("hear", x, None, len(x) // self.ints[at.WIDTH])
 
     def pull(self, y, now):
-        self._at(now)
+        self.at(now)
         self._call("give", None, y, len(y) // self.ints[at.OUTPUTS])
 
-    def _at(self, now):
-        self.ints[at.STILL] = 1
-        seconds, rest = divmod(now, 1.0)
-        for place in (at.NOW, at.NOW + 2):
-            self.ints[place], self.ints[place + 1] = int(seconds), round(rest * 1e9)
+    def push(self, x, now):
+        self.at(now)
+        self.ints[at.OTHER + at.STILL] = 1
+        self._call("key", x, None, len(x) // self.ints[at.OTHER + at.WIDTH])
+
+    def at(self, now):
+        clock(self.ints, now)
 
     def _call(self, name, x, y, frames):
         places = [None if a is None else a.ctypes.data for a in (x, y)]
         self.callback(name)(*places, frames, None, 0, self.words.ctypes.data)
 
 
-FORMS = {"plain": Plain, "numpy": Path, "numba": Compiled}
+FORMS = {"plain": Plain, "numpy": Numpy, "numba": Compiled}
 
 
 class Rig:
@@ -76,7 +112,9 @@ class Rig:
     def __init__(self, form, settings, stack, **opened):
         whole = {"rate": 48_000, "rate_out": 48_000, "channels": 1, "outputs": 1}
         whole |= {"joined": True, "compiled": False}
-        self.block = opened.pop("block", 128)
+        whole["width"] = opened.get("channels", 1)
+        self.block, key = opened.pop("block", 128), opened.pop("key", Key())
+        key_rate = opened.pop("key_rate", 48_000)
         self.opened = Opened(**(whole | opened))
         self.memory = at.Memory()
         stack.callback(self.memory.close)
@@ -84,7 +122,11 @@ class Rig:
         self.wake = os.eventfd(0, os.EFD_NONBLOCK)
         stack.callback(os.close, self.wake)
         self.ints[at.WAKE] = self.wake
-        prepare.prepare(self.memory, settings, self.opened, self.block)
+        prepare.prepare(self.memory, settings, self.opened, self.block, key=key)
+        if key.kind == at.APART:
+            self.ints[at.OTHER + at.WIDTH] = key.channels
+            self.ints[at.KEYED] = 1
+            prepare_joint(self.memory, key_rate, self.opened.rate, key.channels, at.OTHER)
         prepare.begin_at(self.memory, 0)
         self.path = FORMS[form](self.memory)
 

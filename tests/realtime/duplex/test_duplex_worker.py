@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from realtime.duplex import layout as at
 from realtime.duplex import thinking
@@ -14,10 +15,12 @@ from realtime.duplex.thought import Thought, _functions, warm
 from realtime.duplex.worker import Worker
 from realtime.gate.grid import due
 from realtime.gate.judge import Judge
+from realtime.gate.key import KeyFilter
+from realtime.gate.paths import mono
 from realtime.gate.settings import GateSettings
 from realtime.runners import open_runner
 
-THOUGHT = GateSettings(hold_ms=35, min_open_ms=50, confirm_score=0.6)
+THOUGHT = GateSettings(hold_ms=35, min_open_ms=50)
 
 
 class Fed:
@@ -68,8 +71,9 @@ def bursts(rate, channels, seconds=2.0):
     return (sound * level[: len(sound), None]).astype(np.float32)
 
 
-def fed(rig, model, compiled, sound, rate, blocks):
-    made = Fed(rig, model, compiled, rate=rate, rate_out=rate, channels=sound.shape[1])
+def fed(rig, model, compiled, sound, rate, blocks, own=THOUGHT):
+    form = {"rate": rate, "rate_out": rate, "channels": sound.shape[1]}
+    made = Fed(rig, model, compiled, own, **form)
     begin = 0
     while begin < len(sound):
         n = next(blocks)
@@ -157,13 +161,40 @@ def test_settings_change_while_it_runs(rig, gate_model):
     assert "1.00" in why
 
 
-def test_a_filtered_key_needs_python(rig, gate_model):
-    settings = GateSettings(key_highpass=200.0)
-    made = Fed(rig, gate_model, False, settings)
-    assert made.worker.compiled is False
-    made.hear(bursts(48_000, 1, 0.1))
-    log, _ = made.end()
-    assert len(log) == 10
+@pytest.mark.slow
+def test_the_loops_agree_on_a_filtered_key(rig, gate_model):
+    pytest.importorskip("numba")
+    own = replace(THOUGHT, key_highpass=200.0, key_lowpass=5000.0, confirm_score=0.6)
+    sound = bursts(44_100, 2)
+    plain, changes = fed(rig, gate_model, False, sound, 44_100, lengths(1), own)
+    log, turns = fed(rig, gate_model, True, sound, 44_100, lengths(2), own)
+    np.testing.assert_allclose(log[:, 2], plain[:, 2], atol=1e-4)
+    np.testing.assert_array_equal(log[:, [0, 1, 3]], plain[:, [0, 1, 3]])
+    np.testing.assert_array_equal(turns, changes)
+    unfiltered, _ = fed(rig, gate_model, True, sound, 44_100, lengths(1))
+    assert np.abs(log[:, 2] - unfiltered[:, 2]).max() > 0.01
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+def test_what_the_loop_hears_is_what_the_filter_gives(rig, compiled):
+    """Bit for bit as the filter's own kernel, and as its twin to the last bits."""
+    if compiled:
+        pytest.importorskip("numba")
+    own = GateSettings(key_highpass=200.0, key_lowpass=5000.0, key_slope=24)
+    made = rig("numpy", own, channels=2)
+    sound = bursts(48_000, 2, 0.1)
+    made.memory.ring[: len(sound)] = sound
+    thought = Thought(own)
+    thought.numbers[thinking.SCALE] = 1.0
+    samples, state = np.zeros(len(sound)), np.zeros(4 * at.MOST_SECTIONS)
+    views = made.memory.words.view(np.int64), made.memory.words, made.memory.singles
+    for n in (7, 480, 1, 4312):
+        thinking.hear(*views, thought.counts, thought.numbers, samples, state, n)
+    expected = mono(KeyFilter(48_000, 2, 200, 5000, 24, compiled).process(sound))
+    if compiled:
+        np.testing.assert_array_equal(samples, expected)
+    else:
+        np.testing.assert_allclose(samples, expected, atol=1e-7)
 
 
 @given(
