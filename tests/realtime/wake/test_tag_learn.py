@@ -1,0 +1,208 @@
+"""rt-tag learn as a person meets it: a model, what it finds, and one line when it cannot be."""
+
+import json
+
+import numpy as np
+import pytest
+import soundfile
+
+from realtime.runners import open_runner
+
+RATE = 16_000
+
+
+def test_what_was_learned_is_found_in_new_voices_and_nothing_else(made, starts, said):
+    model, _ = made
+    found = [starts(model, said("stop", voice)) for voice in ("rms", "slt")]
+    assert ["stop"] in found, found
+    assert all(f in ([], ["stop"]) for f in found)
+    for word in ("left", "no", "hello"):
+        assert starts(model, said(word, "slt")) == []
+
+
+def test_the_report_says_what_it_is_worth(made):
+    model, told = made
+    assert told["model"] == str(model)
+    one = told["labels"]["stop"]
+    assert (one["recordings"], one["examples"]) == (4, 4)
+    low, high = one["missed_pct_95"]
+    assert low <= one["missed_pct"] <= high
+    false = one["false_alarms"]
+    low, high = false["per_hour_95"]
+    assert low <= false["per_hour"] <= high
+    assert false["per_day"] == pytest.approx(24 * false["events"] / false["hours"], rel=0.2)
+    assert told["closed_s"] > 5
+    assert told["seconds"] > 0
+
+
+def test_the_file_is_a_model_like_any_other(made, tag):
+    model, _ = made
+    card = open_runner(model).card
+    assert (card.name, card.labels, card.scores) == ("mine", ("stop", "other"), "logit")
+    assert card.decision.background == ("other",)
+    assert card.trained_on[0] == "your own recordings"
+    assert card.recipe["examples"] == {"stop": 4}
+    assert len(card.measured) == 2
+    assert model.stat().st_size < 2_500_000
+    status, text, _ = tag("--model", model, "--describe")
+    assert (status, json.loads(text)["name"]) == (0, "mine")
+    scores = open_runner(model).run(np.zeros((card.window_frames, 40), np.float32))
+    assert scores[0] + scores[1] == pytest.approx(1.0, abs=1e-6)
+
+
+def test_the_same_examples_make_the_same_model(made, shown, weights, tag, tmp_path):
+    again = tmp_path / "mine.onnx"
+    status, _, err = tag(
+        "learn", "--model", weights / "ears.onnx", "--label", "stop", "--open",
+        shown / "stop", "--closed", shown / "room.flac", "--false-alarms-per-day", "500",
+        "-o", again,
+    )  # fmt: skip
+    assert status == 0, err
+    assert again.read_bytes() == made[0].read_bytes()
+
+
+def test_it_learns_more_another_label_and_what_is_wrong(
+    made, shown, tag, tmp_path, starts, said
+):
+    model, _ = made
+    both = tmp_path / "both.onnx"
+    status, text, err = tag(
+        "learn", "--json", "--from", model, "--label", "left", "--open", shown / "left",
+        "-o", both,
+    )  # fmt: skip
+    assert status == 0, err
+    told = json.loads(text)
+    assert list(told["labels"]) == ["stop", "left"]
+    assert told["old_examples"]["stop"]["examples"] == 4
+    assert open_runner(both).card.labels == ("stop", "left", "other")
+    assert "left" in starts(both, said("left", "slt"))
+    # a recording that it takes for the word, as --save-clips leaves it, is unlearned
+    clips, better = tmp_path / "clips", tmp_path / "better.onnx"
+    clips.mkdir()
+    files = [said("stop", voice) for voice in ("rms", "slt")]
+    wrong = next(path for path in files if "stop" in starts(both, path))
+    audio, _ = soundfile.read(wrong)
+    name = "2026-11-21T18-30-05.120Z_stop_0.97"
+    soundfile.write(clips / f"{name}.flac", audio, RATE)
+    (clips / f"{name}.json").write_text("{}")
+    status, _, err = tag("learn", "--from", both, "--closed", clips, "-o", better)
+    assert status == 0, err
+    assert "passed over" not in err
+    assert "stop" not in starts(better, wrong)
+    assert open_runner(better).card.recipe["lessons"] == 3
+
+
+def test_two_labels_at_once(shown, tag, weights, tmp_path, capsys):
+    out = tmp_path / "two.onnx"
+    status, text, err = tag(
+        "learn", "--progress", "--model", weights / "ears.onnx", "--label", "stop", "--open",
+        shown / "stop", "--label", "left", "--open", shown / "left", "-o", out,
+    )  # fmt: skip
+    assert status == 0, err
+    *steps, result = [json.loads(line) for line in text.splitlines()]
+    assert {s["stage"] for s in steps} == {"listening", "learning"}
+    assert list(result["labels"]) == ["stop", "left"]
+    assert any("--closed" in advice for advice in result["advice"])
+
+
+@pytest.fixture
+def line(shown, weights, tmp_path):
+    return [
+        "learn", "--model", weights / "ears.onnx", "--label", "stop",
+        "--open", shown / "stop", "-o", tmp_path / "mine.onnx",
+    ]  # fmt: skip
+
+
+def check_refused(tag, words, status, said, out=None):
+    have, text, err = tag(*words)
+    assert (have, text) == (status, ""), err
+    assert said in err
+    assert err.strip().count("\n") == 0 or "passed over" in err
+    if out is not None:
+        assert not list(out.parent.glob("*.onnx*"))
+        assert not list(out.parent.glob(".*"))
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (["-o"], "-o is missing"),
+        (["--label"], "has no label"),
+        (["--open"], "has no --open"),
+        (["--label", "--open"], "--label and --open are missing"),
+    ],
+)
+def test_a_missing_option(tag, line, change, said):
+    for option in change:
+        at = line.index(option)
+        line = line[:at] + line[at + 2 :]
+    check_refused(tag, line, 2, said)
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        (["--label", "stop", "--open", "x.wav"], "given twice"),
+        (["--open", "x.wav"], "given twice for stop"),
+        (["--label", "other", "--open", "x.wav"], "cannot be used"),
+        (["--false-alarms-per-day", "none"], "--false-alarms-per-day is none"),
+        (["--from", "x.onnx"], "both given"),
+        (["--seed", "-1"], "--seed"),
+        (["--closed", "nowhere"], "no such file"),
+    ],
+)
+def test_options_that_cannot_be(tag, line, more, said, tmp_path):
+    status = 4 if "nowhere" in more else 2
+    check_refused(tag, [*line, *more], status, said, tmp_path / "mine.onnx")
+
+
+def test_too_few_and_silent_and_unreadable_examples(tag, line, shown, tmp_path):
+    out = tmp_path / "mine.onnx"
+    at = line.index("--open") + 1
+    one = shown / "stop" / "awb.wav"
+    check_refused(tag, [*line[:at], one, *line[at + 1 :]], 4, "1 example of stop", out)
+    silent, text = tmp_path / "silent.wav", tmp_path / "text.wav"
+    soundfile.write(silent, np.zeros(RATE), RATE)
+    text.write_text("no sound")
+    check_refused(tag, [*line[:at], silent, *line[at + 1 :]], 4, "silent", out)
+    check_refused(tag, [*line[:at], text, *line[at + 1 :]], 4, "text.wav", out)
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    check_refused(tag, [*line[:at], empty, *line[at + 1 :]], 4, "folder is empty", out)
+
+
+def test_the_same_recording_on_both_sides(tag, line, shown, tmp_path):
+    both = ["--closed", shown / "stop" / "awb.wav"]
+    check_refused(tag, [*line, *both], 4, "--open of stop and as --closed", tmp_path / "m.onnx")
+
+
+def test_an_output_that_is_an_input(tag, line, shown):
+    at = line.index("-o") + 1
+    example = shown / "stop" / "awb.wav"
+    before = example.read_bytes()
+    check_refused(tag, [*line[:at], example, *line[at + 1 :]], 2, "is an input")
+    assert example.read_bytes() == before
+
+
+def test_a_model_that_cannot_be_learned_from(tag, line, weights, tmp_path):
+    tagger = weights.parent / "none.onnx"
+    check_refused(tag, ["learn", "--model", tagger, *line[3:]], 3, "none.onnx")
+
+
+def test_an_output_in_no_folder(tag, line, tmp_path):
+    at = line.index("-o") + 1
+    check_refused(tag, [*line[:at], tmp_path / "no/mine.onnx"], 6, "cannot be written")
+
+
+def test_what_was_learned_is_not_learned_as_something_else(made, shown, tag, tmp_path):
+    out = tmp_path / "m.onnx"
+    again = ["learn", "--from", made[0], "--closed", shown / "stop", "-o", out]
+    check_refused(tag, again, 4, "was learned as stop", out)
+    same = ["learn", "--from", made[0], "--label", "stop", "--open", shown / "stop"]
+    check_refused(tag, [*same, "-o", out], 4, "knows all these", out)
+
+
+def test_a_model_whose_hours_are_gone(made, shown, tag, tmp_path, monkeypatch):
+    monkeypatch.setattr("realtime.wake.hours.WEIGHTS", tmp_path)
+    more = ["learn", "--from", made[0], "--closed", shown / "left", "-o", tmp_path / "m.onnx"]
+    check_refused(tag, more, 3, "none of the hours")
