@@ -70,7 +70,7 @@ clean:
 	rm -rf $(EDGE) $(FULL) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 $(EDGE)/.installed: EXTRAS := tflite,plot
-$(FULL)/.installed: EXTRAS := tflite,numba,plot,gui,train,export,test,dev
+$(FULL)/.installed: EXTRAS := tflite,numba,plot,gui,archive,cluster,train,export,test,dev
 $(EDGE)/.installed $(FULL)/.installed: pyproject.toml tests/constraints.txt
 	@test -n "$(PYTHON)" || { echo "No Python 3.11 to 3.13 that can make environments was found." \
 	  "On Debian: apt-get install python3 python3-venv" >&2; exit 1; }

@@ -12,6 +12,7 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from realtime.commands.archive import add_archive, wanted
 from realtime.commands.common import (
     INTERRUPTED,
     Interrupts,
@@ -48,6 +49,7 @@ examples:
   rt-tag --json a.wav b.wav                  one JSON object a line, with "file"
   arecord -f S16_LE -r 16000 | rt-tag -      raw PCM from a pipe
   rt-tag clip.wav --plot tags.png --scores scores.csv
+  rt-tag RECORDINGS --recursive -o tags.csv  a table of an archive, by all cores
   rt-tag --model my.onnx --threshold dog=0.8,cat=0.6 --refractory 2
 """
 DECISION = {  # option: (setting, metavar, help)
@@ -71,7 +73,8 @@ def parser() -> argparse.ArgumentParser:
     """The options of rt-tag."""
     p = Parser(
         prog="rt-tag",
-        description="Name sounds live: words, and whatever a model knows.",
+        description="Name sounds live: words, and whatever a model knows. `rt-tag learn` makes "
+        "a model of your own sounds.",
         epilog=EXAMPLES,
     )
     text = "sound files, or - for raw PCM; none is the microphone"
@@ -87,6 +90,7 @@ def parser() -> argparse.ArgumentParser:
     group.add_argument("--threshold", metavar="X|LABEL=X,...", help=text)
     for option, (key, metavar, text) in DECISION.items():
         group.add_argument(option, dest=key, metavar=metavar, help=text)
+    add_archive(p)
     add_services(p)
     add_shared(p)
     return p
@@ -95,6 +99,10 @@ def parser() -> argparse.ArgumentParser:
 @guarded
 def main(argv: Sequence[str]) -> int:
     """Run rt-tag; the exit status."""
+    if argv[:1] == ["learn"]:
+        from realtime.commands.tag_learn import main as learn
+
+        return learn(argv[1:])
     args = parser().parse_intermixed_args(argv)
     start_logging(args.verbose)
     if args.list_devices:
@@ -126,6 +134,7 @@ def tag(args: argparse.Namespace) -> int:
     flags = given(args)
     settings = load_settings(flags, config=args.config)
     values = settings.values
+    many = wanted(args)
     path = find_model(values.model, values.runtime)
     model = (path, values.card or None, values.runtime or None, values.threads)
     runner = open_runner(*model)
@@ -141,6 +150,10 @@ def tag(args: argparse.Namespace) -> int:
             f"model {runner.card.name} is a gate and names no sounds",
             f"use rt-gate --model {values.model}",
         )
+    if many:
+        from realtime.commands.archive import archive
+
+        return archive(args, values, path, decision, thresholds)
     if args.plot and len(args.inputs) > 1:
         raise UsageError("--plot draws one input", "give one file, or run once for each")
     rule: dict[str, Any] = {
