@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 from realtime.control.listing import find_devices
 from realtime.control.setup import Setup
-from realtime.duplex.devices import pick_pair
+from realtime.duplex.devices import pick_input, pick_pair
 from realtime.duplex.events import LiveEvent
 from realtime.duplex.live import LiveGate
 from realtime.duplex.virtual_mic import VirtualMic
@@ -72,4 +72,7 @@ def look_for(setup: Setup) -> None:
     """
     wanted = setup.wanted()
     played = None if setup.options.virtual_mic else wanted["output_device"]
-    pick_pair(find_devices(), wanted["device"], played)
+    devices = find_devices()
+    pick_pair(devices, wanted["device"], played)
+    if setup.options.key:
+        pick_input(devices, setup.options.key)

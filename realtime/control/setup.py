@@ -9,6 +9,7 @@ from typing import Any, Final
 import msgspec
 
 from realtime.duplex import BLOCK
+from realtime.duplex.key import key_channels
 from realtime.duplex.live import BLOCKS, STEERED
 from realtime.duplex.state import LiveState
 from realtime.errors import UsageError
@@ -23,7 +24,6 @@ MOST_THREADS: Final = 64
 MODEL: Final = ("model", "card", "runtime", "threads", "level")
 ENDS: Final = ("device", "output_device", "virtual_mic", "rate", "channels", "output_channels")
 FIXED: Final = {  # of the options, those that no request changes
-    "key": "the key of live sound is the sound",
     "format": "it is for raw PCM",
     "control": "it is what you are talking to",
     "control_token_file": "it is read once",
@@ -125,8 +125,7 @@ def require_live(setup: Setup) -> None:
         raise UsageError(
             "virtual_mic and output_device are two outputs", "leave one of them out"
         )
-    if setup.settings.key:
-        raise UsageError("--key belongs to a file", FIXED["key"])
+    key_channels(setup.settings.key_channels)
     for name in USUAL:
         if getattr(own, name):
             _in_range(name, getattr(own, name))

@@ -123,7 +123,7 @@ def test_a_bad_token(rt_gate, nowhere, room):
         (("--control", "x"), "control is 'x'"),
         (("--control", "0", "in.wav", "out.wav"), "--control belongs to live sound"),
         (("--control", "--block", "4"), "block is 4"),
-        (("--control", "--key", "other"), "--key belongs to a file"),
+        (("--control", "--key-channels", "0"), "names no channels"),
         (("--control", "--virtual-mic", "a", "--output-device", "b"), "two outputs"),
         (("--control", "--trace", "x.csv"), "--trace and --control"),
     ],
