@@ -26,8 +26,6 @@ from gui.theme import Theme
 from gui.tray import Tray
 from gui.window import Window
 
-LOOK_MS = 3000
-
 
 class Panel(QObject):
     """All parts of the running panel.
@@ -68,16 +66,7 @@ class Panel(QObject):
             self.window.show()
         elif not Tray.possible():
             self.window.showMinimized()
-        # others may switch bypass: with no meters the tray would not know
-        self._look = QTimer(self)
-        self._look.setInterval(LOOK_MS)
-        self._look.timeout.connect(self._look_after)
-        self._look.start()
         self.minder.start()
-
-    def _look_after(self) -> None:
-        if self.driver.alive and not self.window.running:
-            self.driver.request("state", self.driver.switched.emit, lambda what, hint: None)
 
     def obey(self, word: str) -> None:
         """Do what the tray, or another start of the panel, asks for."""

@@ -97,7 +97,7 @@ class Bars(QWidget):
         metrics = self.fontMetrics()
         widest = max((metrics.horizontalAdvance(x) for x in labels), default=NAME)
         for row in self._rows:
-            row.name_width = min(MOST_NAME, max(NAME, widest + 10))
+            row.widen_name(min(MOST_NAME, max(NAME, widest + 10)))
         self._sort()
 
     def set_thresholds(self, thresholds: Mapping[str, float]) -> None:

@@ -182,8 +182,8 @@ class GateDriver(QObject):
             self.learning.emit(line["learn"])
         elif "settings" in line:
             self._in_force(line)
-        elif "state" in line:
-            self.switched.emit(line["state"])
+        elif "lost" in line:  # events that we were too slow for
+            self.refresh()
 
     def _in_force(self, reply: dict[str, Any]) -> None:
         """Take settings: by themselves, or under their name among other things."""

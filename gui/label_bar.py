@@ -9,7 +9,15 @@ from __future__ import annotations
 from typing import Final
 
 from PyQt6.QtCore import QRectF, QSize, Qt, pyqtSignal
-from PyQt6.QtGui import QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPixmap, QWheelEvent
+from PyQt6.QtGui import (
+    QKeyEvent,
+    QMouseEvent,
+    QPainter,
+    QPaintEvent,
+    QPixmap,
+    QResizeEvent,
+    QWheelEvent,
+)
 from PyQt6.QtWidgets import QAbstractSlider, QSizePolicy
 
 from gui.i18n import tr
@@ -20,6 +28,7 @@ MOST_ROW: Final = 42
 NAME: Final = 52  # of the label's name
 NUMBER: Final = 40
 BAR: Final = 10
+MARK: Final = 10  # width of the threshold's triangle
 RIGHT: Final = Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignRight
 HOLD_S: Final = 1.5  # a peak stays so long
 FALL: Final = 1.2  # of bars, in a second
@@ -42,14 +51,15 @@ class LabelBar(QAbstractSlider):
         super().__init__()
         self._theme = theme
         self.label = ""
-        self.name_width = NAME
+        self._name_width = NAME
         self._score = self._shown = self._peak = 0.0
         self._peak_s = 0.0
         self._named = False
         self._quiet = False
         self._drawn: tuple[int, ...] = ()
+        self._track = QRectF()
         self._key: tuple[object, ...] = ()
-        self._still = QPixmap()
+        self._still, self._mark = QPixmap(), QPixmap()
         self._bars: dict[str, QPixmap] = {}
         self.setOrientation(Qt.Orientation.Horizontal)
         self.setRange(1, 100)
@@ -62,6 +72,12 @@ class LabelBar(QAbstractSlider):
             tr("Arrows move the threshold, Delete gives back the model's own.")
         )
         self.actionTriggered.connect(lambda _: self._steer(self.sliderPosition()))
+        theme.changed.connect(self._lay_out)
+
+    def widen_name(self, width: int) -> None:
+        """Leave so many pixels for the name."""
+        self._name_width = width
+        self._lay_out()
 
     def sizeHint(self) -> QSize:
         """A row."""
@@ -113,13 +129,11 @@ class LabelBar(QAbstractSlider):
         if self._score >= self._peak or self._peak_s < 0.0:
             self._peak = max(self._score, self._peak - FALL * passed_s)
             self._peak_s = HOLD_S if self._score >= self._peak else 0.0
-        width = self._track().width()
-        drawn = (
-            round(width * self._shown), round(width * self._peak), round(100 * self._shown),
-        )  # fmt: skip
+        width, shown = self._track.width(), self._shown
+        drawn = round(width * shown), round(width * self._peak), round(100 * shown)
         if drawn != self._drawn:
             self._drawn = drawn
-            self.update(round(self._track().left()) - 6, 0, self.width(), self.height())
+            self.update()
 
     # --- steering -------------------------------------------------------------------------
 
@@ -127,7 +141,7 @@ class LabelBar(QAbstractSlider):
         """Take the mark to where the pointer is."""
         if event is None or event.button() != Qt.MouseButton.LeftButton:
             return
-        if self._track().adjusted(-8, -8, 8, 8).contains(event.position()):
+        if self._track.adjusted(-8, -8, 8, 8).contains(event.position()):
             self.setSliderDown(True)
             self._drag(event.position().x())
 
@@ -158,7 +172,7 @@ class LabelBar(QAbstractSlider):
             event.ignore()
 
     def _drag(self, x: float) -> None:
-        track = self._track()
+        track = self._track
         self.setSliderPosition(round(100 * (x - track.left()) / max(1.0, track.width())))
 
     def _steer(self, position: int) -> None:
@@ -167,71 +181,86 @@ class LabelBar(QAbstractSlider):
 
     # --- painting -------------------------------------------------------------------------
 
-    def _track(self) -> QRectF:
-        left = self.name_width + 2 * GRID
+    def resizeEvent(self, event: QResizeEvent | None) -> None:
+        """Take the new size."""
+        self._lay_out()
+
+    def _lay_out(self) -> None:
+        # so Qt paints nothing under it; each time, as styles take it from a slider
+        self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
+        left = self._name_width + 2 * GRID
         width = max(10, self.width() - left - NUMBER - 2 * GRID)
-        return QRectF(left, self.height() // 2 - BAR // 2, width, BAR)
+        self._track = QRectF(left, self.height() // 2 - BAR // 2, width, BAR)
+        self.update()
 
     def paintEvent(self, event: QPaintEvent | None) -> None:
         """Copy what does not move; bar, peak and number over it; then the mark."""
         ratio = self.devicePixelRatioF()
         key = (
             self.size(), ratio, self.label, self._named, self._quiet, self.hasFocus(),
-            self.name_width, id(self._theme.colors),
+            self._name_width, self._theme.dark,
         )  # fmt: skip
         if key != self._key:
-            self._key, self._still = key, self._draw_still(ratio)
-            self._bars = {name: self._draw_full(name, ratio) for name in ("accent", "level")}
-        painter = QPainter(self)
+            self._draw_all(ratio)
+            self._key = key
+        painter, color, track = QPainter(self), self._theme.color, self._track
         painter.drawPixmap(0, 0, self._still)
-        color, track = self._theme.color, self._track()
-        over = self._named or (not self._quiet and 100 * self._shown >= self.value())
+        left, top, shown = track.left(), track.top(), self._shown
+        over = self._named or (not self._quiet and 100 * shown >= self.value())
         name = "accent" if over else "level"
-        width = max(4.0, track.width() * self._shown) if self._shown > 0.005 else 0.0
-        if width:
+        if shown > 0.005:
+            width = max(4.0, track.width() * shown)
             part = QRectF(0, 0, width * ratio, BAR * ratio)
-            painter.drawPixmap(
-                QRectF(track.left(), track.top(), width, BAR), self._bars[name], part
-            )
-        if self._peak > self._shown + 0.01:
-            x = track.left() + track.width() * self._peak
-            painter.fillRect(QRectF(x - 1, track.top(), 2, BAR), color(name))
+            painter.drawPixmap(QRectF(left, top, width, BAR), self._bars[name], part)
+        if self._peak > shown + 0.01:
+            x = left + track.width() * self._peak
+            painter.fillRect(QRectF(x - 1, top, 2, BAR), color(name))
         painter.setFont(self._theme.font(13))
         painter.setPen(color("text" if self._named else "dim"))
         box = QRectF(track.right() + GRID, 0, NUMBER, self.height())
-        painter.drawText(box, RIGHT, f"{self._shown:.2f}")
+        painter.drawText(box, RIGHT, f"{shown:.2f}")
         if not self._quiet:
-            x = round(track.left() + track.width() * self.sliderPosition() / 100)
-            painter.fillRect(QRectF(x - 1, track.top() - 4, 2, BAR + 8), color("text"))
-            for row in range(5):  # a triangle
-                wide = 2 * (5 - row)
-                top = track.top() - 9 + row
-                painter.fillRect(QRectF(x - wide / 2, top, wide, 1), color("text"))
+            x = round(left + track.width() * self.sliderPosition() / 100)
+            painter.drawPixmap(x - MARK // 2, round(top) - 9, self._mark)
+        painter.end()
+
+    def _draw_all(self, ratio: float) -> None:
+        """Draw anew what is kept."""
+        self._still = self._draw_still(ratio)
+        self._bars = {name: self._draw_full(name, ratio) for name in ("accent", "level")}
+        self._mark, painter = self._pixmap(MARK, BAR + 13, ratio)
+        color = self._theme.color("text")
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
+        for row in range(5):  # a triangle
+            painter.fillRect(QRectF(row, row, MARK - 2 * row, 1), color)
+        painter.fillRect(QRectF(MARK / 2 - 1, 5, 2, BAR + 8), color)
+        painter.end()
 
     def _draw_still(self, ratio: float) -> QPixmap:
         """Name and ground."""
         still, painter = self._pixmap(self.width(), self.height(), ratio)
         color = self._theme.color
+        painter.fillRect(self.rect(), color("surface"))  # that of the card it lies on
         box = QRectF(self.rect()).adjusted(1, 2, -1, -2)
         painter.setPen(color("accent") if self.hasFocus() else Qt.PenStyle.NoPen)
         painter.setBrush(color("accent", 0.16) if self._named else Qt.BrushStyle.NoBrush)
         painter.drawRoundedRect(box, 6, 6)
         painter.setPen(color("line"))
         painter.setBrush(color("sunken"))
-        painter.drawRoundedRect(self._track().adjusted(-0.5, -0.5, 0.5, 0.5), BAR / 2, BAR / 2)
+        painter.drawRoundedRect(self._track.adjusted(-0.5, -0.5, 0.5, 0.5), BAR / 2, BAR / 2)
         painter.setFont(self._theme.font(14, bold=self._named))
         painter.setPen(color("faint" if self._quiet else "text"))
         name = painter.fontMetrics().elidedText(
-            self.label, Qt.TextElideMode.ElideRight, self.name_width
+            self.label, Qt.TextElideMode.ElideRight, self._name_width
         )
-        where = QRectF(GRID, 0, self.name_width, self.height())
+        where = QRectF(GRID, 0, self._name_width, self.height())
         painter.drawText(where, Qt.AlignmentFlag.AlignVCenter, name)
         painter.end()
         return still
 
     def _draw_full(self, name: str, ratio: float) -> QPixmap:
         """A bar of full length, of which a part is shown."""
-        width = self._track().width()
+        width = self._track.width()
         full, painter = self._pixmap(width, BAR, ratio)
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(self._theme.color(name))

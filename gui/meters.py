@@ -14,9 +14,12 @@ FLOOR_DB = -72.0
 HOLD_S = 1.5  # the peak stays so long,
 FALL_DB_S = 24.0  # then falls
 BACK_DB_S = 60.0  # the bar itself falls no faster: it can be read
-TELL_S = 1.0
+TELL_S = 1.0  # to screen readers
+NAME_S = 0.1  # the number changes no more often
 LOUD_DB, HOT_DB = -18.0, -6.0
 HEAD, FOOT = 20, 22  # pixels for the name, and for the number
+BAR, PEAK = 28, 2  # pixels: width of the bar, height of the peak's line
+NOTHING = "−∞"
 MARKS = (-6, -12, -24, -36, -48, -60)
 
 
@@ -33,15 +36,16 @@ class LevelMeter(QProgressBar):
         self._theme = theme
         self._title = title
         self._wanted = self._shown = self.peak = FLOOR_DB
-        self._held_until = self._then = self._told = 0.0
-        self._drawn: tuple[int, int, str] = (-1, -1, "")
+        self._held_until = self._then = self._told = self._named = 0.0
+        self._drawn = (HEAD, HEAD)  # pixels from the top: bar, peak
+        self._text = NOTHING
         self._lit, self._unlit = QPixmap(), QPixmap()
+        self._bar, self._foot = QRect(0, HEAD, BAR, 8), QRect()
         self.setRange(round(FLOOR_DB), 0)
         self.setValue(round(FLOOR_DB))
         self.setTextVisible(False)
         self.setOrientation(Qt.Orientation.Vertical)
         self.setAccessibleName(title)
-        self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
         self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Expanding)
         theme.changed.connect(self._restyle)
 
@@ -58,12 +62,15 @@ class LevelMeter(QProgressBar):
             self.peak, self._held_until = self._wanted, now + HOLD_S
         elif now > self._held_until:
             self.peak = max(self._wanted, self.peak - FALL_DB_S * gone)
-        state = self._y(self._shown), self._y(self.peak), self._number()
-        if state[:2] != self._drawn[:2]:
-            self.update(self._bar())
-        if state[2] != self._drawn[2]:
-            self.update()
-        self._drawn = state
+        top, peak = self._y(self._shown), self._y(self.peak)
+        if (top, peak) != self._drawn:
+            rows = (top, peak, *self._drawn)
+            self._drawn = top, peak
+            first = min(rows)
+            self.update(0, first, BAR, max(rows) + PEAK - first)
+        if now >= self._named + NAME_S and self._number() != self._text:
+            self._named, self._text = now, self._number()
+            self.update(self._foot)
         if now >= self._told + TELL_S:
             self._told = now
             self.setValue(round(self.peak))  # for screen readers; it paints at once: seldom
@@ -85,23 +92,24 @@ class LevelMeter(QProgressBar):
         self._restyle()
 
     def _number(self) -> str:
-        return f"{self.peak:.0f}".replace("-", "−") if self.peak > FLOOR_DB else "−∞"
-
-    def _bar(self) -> QRect:
-        return QRect(0, HEAD, 28, max(self.height() - HEAD - FOOT, 8))
+        return f"{self.peak:.0f}".replace("-", "−") if self.peak > FLOOR_DB else NOTHING
 
     def _y(self, db: float) -> int:
-        """Pixels of the bar from its top down to a level."""
-        return round(self._bar().height() * db / FLOOR_DB)
+        """Pixels from the widget's top down to a level."""
+        return HEAD + round(self._bar.height() * db / FLOOR_DB)
 
     def _restyle(self) -> None:
+        # so Qt paints nothing under it; each time, as styles take it from a progress bar
+        self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
+        self._bar = QRect(0, HEAD, BAR, max(self.height() - HEAD - FOOT, 8))
+        self._foot = QRect(0, self.height() - FOOT, self.width(), FOOT)
         self._lit, self._unlit = self._ground(True), self._ground(False)
-        self._drawn = (-1, -1, "")
+        self._drawn = self._y(self._shown), self._y(self.peak)
         self.update()
 
     def _ground(self, lit: bool) -> QPixmap:
         """The meter all on, or all off."""
-        theme, bar, ratio = self._theme, self._bar(), self.devicePixelRatioF()
+        theme, bar, ratio = self._theme, self._bar, self.devicePixelRatioF()
         found = QPixmap(round(self.width() * ratio), round(self.height() * ratio))
         found.setDevicePixelRatio(ratio)
         found.fill(theme.color("back"))
@@ -113,7 +121,7 @@ class LevelMeter(QProgressBar):
         painter.setFont(theme.font(11))
         painter.setPen(theme.color("dim"))
         for db in MARKS:
-            y = bar.top() + self._y(db)
+            y = self._y(db)
             if bar.height() > 150 or db % 24 == 0:
                 box = QRectF(bar.right() + 5, y - 7, self.width() - bar.right() - 5, 14)
                 painter.drawText(box, Qt.AlignmentFlag.AlignVCenter, str(-db))
@@ -142,29 +150,20 @@ class LevelMeter(QProgressBar):
 
     def paintEvent(self, event: QPaintEvent | None) -> None:
         """Off above, on below, the peak between."""
-        bar, painter = self._bar(), QPainter(self)
+        painter, (top, peak) = QPainter(self), self._drawn
+        bottom = HEAD + self._bar.height()
         painter.drawPixmap(0, 0, self._unlit)
-        ratio = self.devicePixelRatioF()
-        top = bar.top() + self._y(self._shown)
-        lower = QRect(bar.left(), top, bar.width(), bar.bottom() + 1 - top)
-        if lower.height() > 0 and self._shown > FLOOR_DB:
-            source = QRectF(
-                lower.x() * ratio,
-                lower.y() * ratio,
-                lower.width() * ratio,
-                lower.height() * ratio,
-            )
-            painter.drawPixmap(QRectF(lower), self._lit, source)
-        if self.peak > FLOOR_DB:
-            y = bar.top() + self._y(self.peak)
-            hot = self.peak > HOT_DB
-            color = self._theme.color("mute" if hot else "text")
-            painter.fillRect(bar.left(), y, bar.width(), 2, color)
-        if event is not None and event.rect().bottom() <= bar.bottom():
-            painter.end()  # the bar alone
-            return
-        painter.setPen(self._theme.color("text"))
-        painter.setFont(self._theme.font(13, bold=True))
-        foot = QRectF(-4, self.height() - FOOT + 2, 36, FOOT - 2)
-        painter.drawText(foot, Qt.AlignmentFlag.AlignCenter, self._number())
+        if top < bottom:
+            ratio = self._lit.devicePixelRatio()
+            box = QRectF(0, top, BAR, bottom - top)
+            source = QRectF(0, top * ratio, BAR * ratio, box.height() * ratio)
+            painter.drawPixmap(box, self._lit, source)
+        if peak < bottom:
+            color = self._theme.color("mute" if self.peak > HOT_DB else "text")
+            painter.fillRect(0, peak, BAR, PEAK, color)
+        if event is None or event.rect().bottom() >= self._foot.top():
+            painter.setPen(self._theme.color("text"))
+            painter.setFont(self._theme.font(13, bold=True))
+            foot = QRectF(-4, self.height() - FOOT + 2, 36, FOOT - 2)
+            painter.drawText(foot, Qt.AlignmentFlag.AlignCenter, self._text)
         painter.end()

@@ -45,7 +45,7 @@ class Page(QWidget):
 
     name = ""
     """One word, for settings and `--page`; never translated."""
-    rate = 5
+    rate = 0
     """Meters of the gate in a second that it wants while it is shown."""
 
     def __init__(self, context: Context) -> None:

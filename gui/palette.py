@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields
 from PyQt6.QtGui import QColor
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Palette:
     """Colours by what they are for, as "#rrggbb".
 

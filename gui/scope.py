@@ -62,7 +62,6 @@ class Scope(QAbstractSlider):
         self.setOrientation(Qt.Orientation.Vertical)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setMouseTracking(True)
-        self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self.valueChanged.connect(self._tell)
         theme.changed.connect(self._restyle)
@@ -213,6 +212,8 @@ class Scope(QAbstractSlider):
         self._lay_out()
 
     def _restyle(self) -> None:
+        # so Qt paints nothing under it; each time, as styles take it from a slider
+        self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
         self._strip.repaint()
         self._overlay.lay_out(self.devicePixelRatioF())
         self.update()

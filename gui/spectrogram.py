@@ -11,13 +11,14 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from PyQt6.QtCore import QPointF, QRectF, Qt
+from PyQt6.QtCore import QPointF, QRect, QRectF, Qt
 from PyQt6.QtGui import QImage, QPainter, QPainterPath, QPaintEvent, QPixmap, QResizeEvent
 from PyQt6.QtWidgets import QWidget
 
 from gui.colormap import STEPS, colormap
 from gui.ear import BANDS, COLUMN_S, FLOOR_DB, Moment, Tag
 from gui.i18n import tr
+from gui.tag_rows import ROW, ROWS, TagRows
 from gui.theme import Theme
 
 COLUMNS: Final = 2560  # kept: wider than a screen
@@ -25,14 +26,12 @@ RANGE_DB: Final = 66.0  # from the loudest down to the ground
 LEAST_TOP_DB: Final = -30.0  # with silence only, its noise is not made to shine
 FALL_DB: Final = 0.02  # of the loudest, in a column
 STEP_DB: Final = 6.0  # it moves so far before all is painted anew
-LANE: Final = 22  # pixels of a row of events
-LANES: Final = 2
-AXIS: Final = 20
+AXIS: Final = 20  # pixels
+SCALE: Final = 64  # pixels on the left for the names of frequencies
 RADIUS: Final = 8
 DOT: Final = 2  # pixels of the dotted line where an event begins
 TICK_S: Final = 5
 TICKS_HZ: Final = (250, 1000, 4000)
-MOST_TAGS: Final = 200
 PULL: Final = 0.1  # of the distance to what was heard last, in each frame
 
 
@@ -49,12 +48,12 @@ class Spectrogram(QWidget):
         self._levels = np.full((COLUMNS, BANDS), FLOOR_DB, np.float32)
         self._marked = np.zeros(COLUMNS, bool)  # where an event begins
         self._picture = np.zeros((1, COLUMNS), np.uint32)
-        self._fixed: QPixmap | None = None
-        self._tags: dict[int, Tag] = {}
+        self._fixed: list[tuple[QRect, QPixmap]] = []
+        self._tags = TagRows(theme)
         self._band_of = (0.0, 0.0, 0.0)
-        self._widths: dict[str, int] = {}  # of labels, pixels
         theme.changed.connect(self._repaint_all)
-        self.setMinimumSize(240, 2 * LANE + AXIS + 72)
+        self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
+        self.setMinimumSize(240, ROWS * ROW + AXIS + 72)
         self.setAccessibleName(tr("Spectrogram"))
         self.setAccessibleDescription(
             tr("The last seconds of sound, and under them the names of what was heard.")
@@ -95,10 +94,10 @@ class Spectrogram(QWidget):
             self._paint(gap % COLUMNS)
         places = np.arange(first, first + count) % COLUMNS
         self._levels[places] = moment.columns
-        begins = {round(tag.start / COLUMN_S) for tag in self._tags.values()}
+        begins = self._tags.begins()
         self._marked[places] = [k in begins for k in range(first, first + count)]
         self._newest = first + count
-        loudest = float(np.percentile(moment.columns, 99.0))
+        loudest = _loud(moment.columns)
         self._loudest = max(LEAST_TOP_DB, loudest, self._loudest - FALL_DB * count)
         if abs(self._loudest - self._top) > STEP_DB:
             self._top = self._loudest
@@ -108,14 +107,12 @@ class Spectrogram(QWidget):
 
     def tag(self, tag: Tag) -> None:
         """Take an event that began or ended."""
-        if tag.number not in self._tags:
+        if tag not in self._tags:
             column = round(tag.start / COLUMN_S)
             if self._newest - COLUMNS < column < self._newest:
                 self._marked[column % COLUMNS] = True
                 self._paint(np.array([column % COLUMNS]))
-        self._tags[tag.number] = tag
-        while len(self._tags) > MOST_TAGS:
-            del self._tags[next(iter(self._tags))]
+        self._tags.add(tag)
 
     def advance(self, passed_s: float) -> None:
         """Move on by the time that has passed, never farther than what was heard."""
@@ -125,12 +122,12 @@ class Spectrogram(QWidget):
         if self._heard_s - self._now_s > self.span_s:  # it was hidden meanwhile
             self._now_s = self._heard_s
         if int(self._now_s / COLUMN_S) != before:
-            self.update()
+            self.update(0, 0, self.width(), self.height() - AXIS)
 
     # --- painting -------------------------------------------------------------------------
 
     def _sound_height(self) -> int:
-        return max(16, self.height() - LANES * LANE - AXIS)
+        return max(16, self.height() - ROWS * ROW - AXIS)
 
     def _paint(self, places: NDArray[np.int64]) -> None:
         """Paint columns into the image."""
@@ -152,7 +149,8 @@ class Spectrogram(QWidget):
         if self._picture.shape[0] != rows:
             self._picture = np.zeros((rows, COLUMNS), np.uint32)
         self._paint(np.arange(COLUMNS))
-        self._fixed = None
+        self._fixed.clear()
+        self._tags.restyle(self.devicePixelRatioF())
         self.update()
 
     def resizeEvent(self, event: QResizeEvent | None) -> None:
@@ -161,15 +159,22 @@ class Spectrogram(QWidget):
         self._repaint_all()
 
     def paintEvent(self, event: QPaintEvent | None) -> None:
-        """Copy the ring, draw events over it."""
+        """Copy the ring, draw events over it, and what does not move along the edges."""
         painter = QPainter(self)
-        height = self._sound_height()
-        painter.fillRect(self.rect(), self._theme.color("sunken"))
+        height, color = self._sound_height(), self._theme.color
+        painter.fillRect(0, height, self.width(), self.height() - height, color("sunken"))
         self._draw_sound(painter, height)
-        self._draw_tags(painter, height)
-        if self._fixed is None:
-            self._fixed = self._draw_fixed(height)
-        painter.drawPixmap(0, 0, self._fixed)
+        painter.fillRect(0, height, self.width(), 1, color("line"))
+        for seconds in self._ticks():
+            x = round(self.width() - seconds / COLUMN_S)
+            painter.fillRect(x, height, 1, ROWS * ROW, color("line", 0.6))
+        self._tags.draw(painter, height, self.width(), self._now_s)
+        if not self._fixed:
+            self._fixed = self._cut(self._draw_fixed(height))
+        for box, piece in self._fixed:
+            if event is None or event.rect().intersects(box):
+                painter.drawPixmap(box.topLeft(), piece)
+        painter.end()
 
     def _draw_sound(self, painter: QPainter, height: int) -> None:
         rows, stride = self._picture.shape[0], self._picture.strides[0]
@@ -177,6 +182,7 @@ class Spectrogram(QWidget):
         end = int(self._now_s / COLUMN_S)
         shown = min(self.width(), COLUMNS - 64, end)
         left = self.width() - shown
+        painter.fillRect(0, 0, left, height, self._theme.color("sunken"))
         place = (end - shown) % COLUMNS
         while shown > 0:
             piece = min(shown, COLUMNS - place)
@@ -185,31 +191,27 @@ class Spectrogram(QWidget):
             )
             left, shown, place = left + piece, shown - piece, 0
 
-    def _draw_tags(self, painter: QPainter, top: int) -> None:
-        """Each event where it was named; in the second row where the first is taken."""
-        color = self._theme.color
-        accent, line, text = color("accent"), color("accent", 0.45), color("text")
-        over, on = color("accent", 0.28), color("accent", 0.45)
-        painter.setFont(self._theme.font(12, bold=True))
-        painter.setPen(text)
-        free = [-1e9] * LANES
-        for tag in self._tags.values():
-            begin = round(self.width() - (self._now_s - tag.start) / COLUMN_S)
-            end = round(self.width() - (self._now_s - (tag.stop or self._now_s)) / COLUMN_S)
-            words = self._widths.get(tag.label)
-            if words is None:
-                words = painter.fontMetrics().horizontalAdvance(tag.label) + 14
-                self._widths[tag.label] = words
-            right = max(end, begin + words)
-            lane = 0 if free[0] <= begin else min(range(LANES), key=free.__getitem__)
-            free[lane] = right + 4
-            if right < 0 or begin > self.width():
-                continue
-            y = top + lane * LANE + 3
-            painter.fillRect(begin, top, 1, y - top, line)
-            painter.fillRect(begin, y, max(6, end - begin), LANE - 5, over if tag.stop else on)
-            painter.fillRect(begin, y, 2, LANE - 5, accent)
-            painter.drawText(begin + 7, y + LANE - 10, tag.label)
+    def _cut(self, fixed: QPixmap) -> list[tuple[QRect, QPixmap]]:
+        """The edges alone, and where they are: the middle of the picture is empty."""
+        width, height, ratio = self.width(), self.height(), self.devicePixelRatioF()
+        boxes = (
+            QRect(0, 0, SCALE, height - AXIS),
+            QRect(SCALE, 0, width - SCALE - RADIUS, 2),
+            QRect(width - RADIUS, 0, RADIUS, height - AXIS),
+            QRect(0, height - AXIS, width, AXIS),
+        )
+        found = []
+        for box in boxes:
+            left, top = round(box.left() * ratio), round(box.top() * ratio)
+            right, low = round((box.right() + 1) * ratio), round((box.bottom() + 1) * ratio)
+            piece = fixed.copy(left, top, right - left, low - top)
+            piece.setDevicePixelRatio(ratio)
+            found.append((box, piece))
+        return found
+
+    def _ticks(self) -> range:
+        """Seconds that are marked."""
+        return range(TICK_S, int(self.span_s) + 1, TICK_S)
 
     def _draw_fixed(self, height: int) -> QPixmap:
         """What does not move: axes."""
@@ -221,14 +223,8 @@ class Spectrogram(QWidget):
         self._draw_frame(painter)
         painter.setFont(self._theme.font(11))
         metrics = painter.fontMetrics()
-        bottom = self.height() - AXIS
-        painter.setPen(self._theme.color("line"))
-        painter.drawLine(0, height, self.width(), height)
-        for seconds in range(0, int(self.span_s) + 1, TICK_S):
+        for seconds in (0, *self._ticks()):
             x = round(self.width() - seconds / COLUMN_S)
-            painter.setPen(self._theme.color("line", 0.6))
-            if seconds:
-                painter.drawLine(x, height, x, bottom)
             text = tr("now") if not seconds else tr("−{n} s", n=seconds)
             width = metrics.horizontalAdvance(text)
             left = min(x - width // 2, self.width() - width - 6)
@@ -259,3 +255,9 @@ class Spectrogram(QWidget):
         painter.setPen(self._theme.color("line"))
         painter.drawPath(inside)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
+
+
+def _loud(levels: NDArray[np.float32]) -> float:
+    """The level that one in a hundred is over, dB."""
+    place = round(0.99 * (levels.size - 1))
+    return float(np.partition(levels, place, axis=None)[place])

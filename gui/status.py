@@ -88,7 +88,7 @@ class Status(QObject):
 
     def _hear(self, event: dict[str, Any]) -> None:
         kind = event.get("event")
-        if kind == "phase":
+        if kind in ("phase", "switches"):
             self._read(event)
             return
         if kind in ("open", "close"):

@@ -15,7 +15,7 @@ from PyQt6.QtCore import QPointF, QRectF
 from PyQt6.QtGui import QColor, QImage, QPainter
 
 from gui.theme import Theme
-from gui.trace import SPAN_S, Trace, Values
+from gui.trace import SPAN_S, Trace
 
 TOP_DB, BOTTOM_DB = 0.0, -72.0
 GRID_DB = (-12.0, -24.0, -36.0, -48.0, -60.0)
@@ -126,35 +126,35 @@ class Strip:
 
     def _paint(self, first: int, last: int) -> None:
         """Paint columns into their places; the one before them joins the lines."""
-        n = self._pixels.shape[1]
+        n, count = self._pixels.shape[1], last - first
         level, score, gain = self._trace.columns(first - 1, last, SPAN_S / n)
-        level_rows = self._level_rows(level).tolist()
-        out_rows = self._level_rows(level + gain).tolist()
-        gain_rows = self._level_rows(gain).tolist()
-        score_rows = self._score_rows(score).tolist()
-        asks = (score >= self.threshold).tolist()
-        opened = (gain > OPEN_DB).tolist()
-        for i in range(1, last - first + 1):
-            column = self._pixels[:, (first + i - 1) % n]
-            column[:] = self._ground
-            self._paint_level(column, level_rows[i], out_rows[i], gain_rows[i])
-            self._draw_line(column, gain_rows[i - 1], gain_rows[i], self._gain_line)
+        block = np.empty((count, len(self._ground)), np.uint32)  # a column is a row of it
+        block[:] = self._ground
+        for i in range(1, count + 1):
+            column, hem = block[i - 1], self._level_row(gain[i])
+            self._paint_level(column, level[i], gain[i], hem)
+            self._draw_line(column, self._level_row(gain[i - 1]), hem, self._gain_line)
             if not self.by_level:
-                if opened[i]:
+                if gain[i] > OPEN_DB:
                     column[self._bar] = self._colors["open"]
-                if score_rows[i] == score_rows[i]:  # it is known
-                    name = "asks" if asks[i] else "asks not"
-                    column[round(score_rows[i]) : self._score_end] = self._colors[name]
-                    self._draw_line(column, score_rows[i - 1], score_rows[i], self._score_line)
+                if score[i] == score[i]:  # it is known
+                    name = "asks" if score[i] >= self.threshold else "asks not"
+                    was, row = self._score_row(score[i - 1]), self._score_row(score[i])
+                    column[round(row) : self._score_end] = self._colors[name]
+                    self._draw_line(column, was, row, self._score_line)
+        begin = first % n
+        whole = min(count, n - begin)
+        self._pixels[:, begin : begin + whole] = block[:whole].T
+        self._pixels[:, : count - whole] = block[whole:].T
 
-    def _paint_level(self, column: Pixels, level: float, out: float, gain: float) -> None:
+    def _paint_level(self, column: Pixels, level: float, gain: float, hem: float) -> None:
         """What came in, over it what went out, and the curtain of what was taken away."""
         end = self._level_end
-        if gain == gain:
-            hem = round(gain)
-            column[:hem] = self._curtain[:hem]
+        if hem == hem:
+            column[: round(hem)] = self._curtain[: round(hem)]
         if level == level:
-            column[round(level) : end] = self._colors["cut"]
+            column[round(self._level_row(level)) : end] = self._colors["cut"]
+            out = self._level_row(level + gain)
             if out == out:
                 column[round(out) : end] = self._colors["passed"]
 
@@ -173,17 +173,14 @@ class Strip:
         if last > first:
             column[last] = _mixed(int(column[last]), color, lower - last)
 
-    def _level_rows(self, db: Values) -> Values:
-        lane = self.level_lane
-        part = np.minimum(np.maximum((TOP_DB - db) / (TOP_DB - BOTTOM_DB), 0.0), 1.0)
-        rows: Values = (part * (lane.height() * self._ratio)).astype(np.float32)
-        return rows
+    def _level_row(self, db: float) -> float:
+        """Device pixels from the top; NaN stays what it is."""
+        part = min(max((TOP_DB - db) / (TOP_DB - BOTTOM_DB), 0.0), 1.0)
+        return part * self._level_px
 
-    def _score_rows(self, score: Values) -> Values:
-        lane = self.score_lane
-        part = np.minimum(np.maximum(score, 0.0), 1.0) * (lane.height() - 2)
-        rows: Values = ((lane.bottom() - 1 - part) * self._ratio).astype(np.float32)
-        return rows
+    def _score_row(self, score: float) -> float:
+        part = min(max(score, 0.0), 1.0)
+        return self._score_zero - part * self._score_px
 
     def _make_grounds(self) -> None:
         """A column of nothing, and one behind the curtain; and the colours of all else."""
@@ -211,6 +208,9 @@ class Strip:
             "open": color("accent").rgb(),
         }
         self._gain_line, self._score_line = _rgb(color("gain")), _rgb(color("score"))
+        self._level_px = self.level_lane.height() * ratio
+        self._score_px = (self.score_lane.height() - 2) * ratio
+        self._score_zero = (self.score_lane.bottom() - 1) * ratio
         self._level_end = round(self.level_lane.bottom() * ratio)
         self._score_end = round(self.score_lane.bottom() * ratio)
         top = self.score_lane.top()

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Sequence
+from math import floor, nan
 from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
 
 SPAN_S = 10.0
 BIN_S = 0.01
@@ -15,7 +13,7 @@ BINS = 2048  # a power of two, more than the span needs
 BRIDGED = 6  # bins: hops are that far apart at most; longer gaps are gaps
 MOST_MARKS = 256
 
-Values = NDArray[np.float32]
+Values = list[float]
 
 
 class Trace:
@@ -27,7 +25,10 @@ class Trace:
     """
 
     def __init__(self) -> None:
-        self._kept = np.full((3, BINS), np.nan, np.float32)  # level, score, gain
+        # lists: a frame takes two or three columns, for which arrays are slower
+        self._levels, self._scores, self._gains = self._kept = tuple(
+            [nan] * BINS for _ in range(3)
+        )
         self.newest = -1
         self.marks: deque[float] = deque(maxlen=MOST_MARKS)
 
@@ -38,13 +39,14 @@ class Trace:
 
     def clear(self) -> None:
         """Forget everything: another run begins."""
-        self._kept[:] = np.nan
+        for values in self._kept:
+            values[:] = [nan] * BINS
         self.newest = -1
         self.marks.clear()
 
     def add(self, hops: Iterable[Sequence[Any]]) -> None:
         """Take [its end in seconds, level_db, score or None, gain_db] of each hop, in order."""
-        kept = self._kept
+        levels, scores, gains = self._levels, self._scores, self._gains
         for t, level, score, gain in hops:
             at = round(t / BIN_S) - 1
             if self.newest < 0:
@@ -53,12 +55,12 @@ class Trace:
                 self._go_to(at)
             elif at <= self.newest - BINS:
                 continue
-            column = kept[:, at % BINS]
-            if not column[0] >= level:  # also over NaN
-                column[0] = level
-            if score is not None and not column[1] >= score:
-                column[1] = score
-            column[2] = gain
+            i = at % BINS
+            if not levels[i] >= level:  # also over NaN
+                levels[i] = level
+            if score is not None and not scores[i] >= score:
+                scores[i] = score
+            gains[i] = gain
 
     def mark(self, t: float) -> None:
         """The gate opened at `t`."""
@@ -73,26 +75,36 @@ class Trace:
             width_s: seconds.
 
         Returns:
-            float32 [last - first] each; NaN where nothing is known.
+            `last - first` values each; NaN where nothing is known.
         """
-        edges = np.floor(np.arange(first, last + 1) * (width_s / BIN_S)).astype(np.int64)
-        edges = np.maximum(edges, 0)
-        low, high = int(edges[0]), max(int(edges[-1]), int(edges[0]) + 1)
-        bins = np.arange(low, high)
-        values = self._kept[:, bins % BINS]
-        values[:, (bins > self.newest) | (bins <= self.newest - BINS)] = np.nan
-        starts = np.minimum(edges[:-1] - low, len(bins) - 1)
-        level = np.fmax.reduceat(values[0], starts)
-        score = np.fmax.reduceat(values[1], starts)
-        ends = np.maximum(edges[1:] - low - 1, starts)
-        return level, score, values[2, np.minimum(ends, len(bins) - 1)]
+        found: tuple[Values, Values, Values] = ([], [], [])
+        oldest, newest = max(self.newest - BINS, -1), self.newest
+        bins = width_s / BIN_S
+        end = floor(first * bins)
+        for column in range(first, last):
+            begin, end = end, floor((column + 1) * bins)
+            level = score = gain = nan
+            for at in range(begin, max(end, begin + 1)):
+                if not oldest < at <= newest:
+                    continue
+                i = at % BINS
+                level, score = _higher(level, self._levels[i]), _higher(score, self._scores[i])
+                gain = self._gains[i]
+            for values, value in zip(found, (level, score, gain), strict=True):
+                values.append(value)
+        return found
 
     def _go_to(self, at: int) -> None:
         """Make room up to bin `at`: what lies between is bridged, or unknown if it is long."""
-        gap = at - self.newest - 1
-        if gap:
-            between = np.arange(max(self.newest + 1, at - BINS), at) % BINS
-            known = gap <= BRIDGED
-            self._kept[:, between] = self._kept[:, [self.newest % BINS]] if known else np.nan
-        self._kept[:, at % BINS] = np.nan
+        known = at - self.newest - 1 <= BRIDGED
+        for values in self._kept:
+            last = values[self.newest % BINS] if known else nan
+            for k in range(max(self.newest + 1, at - BINS), at):
+                values[k % BINS] = last
+            values[at % BINS] = nan
         self.newest = at
+
+
+def _higher(value: float, other: float) -> float:
+    """The higher one of two; the known one if the other is NaN."""
+    return value if value >= other or other != other else other

@@ -30,6 +30,8 @@ from gui.teach_page import TeachPage
 from gui.theme import Theme
 
 FRAME_MS = 33
+FAST = 30  # meters in a second of a page that draws each of them
+LATE_MS = 50  # for a frame that comes with the meters: by itself if they stay away
 FRAME = 32  # pixels that a desktop takes for the title
 
 
@@ -59,8 +61,8 @@ class Window(QMainWindow):
     ) -> None:
         super().__init__()
         self._tray, self._store = tray, store
+        self._running = False
         self._clock = QTimer(self)
-        self._clock.setInterval(FRAME_MS)
         self._clock.setTimerType(Qt.TimerType.PreciseTimer)
         self._clock.timeout.connect(self._frame)
         self.status = status
@@ -82,6 +84,7 @@ class Window(QMainWindow):
             self.pages[page.name] = page
             self._stack.addWidget(page)
             self._side.add(page.name, page.title(), last=isinstance(page, OptionsPage))
+        driver.meters.connect(self._follow)  # after the pages: they have taken them then
         self._lay_out()
         screen = self.screen()
         room = screen.availableGeometry() if screen is not None else self.geometry()
@@ -145,7 +148,7 @@ class Window(QMainWindow):
     @property
     def running(self) -> bool:
         """Whether it draws: it is to be seen."""
-        return self._clock.isActive()
+        return self._running
 
     def showEvent(self, event: QShowEvent | None) -> None:
         """Begin to draw."""
@@ -165,10 +168,12 @@ class Window(QMainWindow):
 
     def _attend(self) -> None:
         seen = self.isVisible() and not self.isMinimized()
-        if seen and not self.running:
-            self._clock.start()
+        if seen == self._running:
+            return
+        self._running = seen
+        if seen:
             self._begin()
-        elif not seen and self.running:
+        else:
             self._clock.stop()
             self.context.driver.watch(0)
             if self._page is not None:
@@ -176,8 +181,19 @@ class Window(QMainWindow):
 
     def _begin(self) -> None:
         if self._page is not None:
+            self._clock.setInterval(LATE_MS if self._page.rate >= FAST else FRAME_MS)
+            if type(self._page).frame is not Page.frame:
+                self._clock.start()
+            else:
+                self._clock.stop()
             self.context.driver.watch(self._page.rate, PAST_S)
             self._page.shown(True)
+
+    def _follow(self, _: object) -> None:
+        """Draw what just came: one waking for both."""
+        if self._clock.isActive() and self._clock.interval() == LATE_MS:
+            self._clock.start()
+            self._frame()
 
     def _frame(self) -> None:
         if self._page is not None:

@@ -1,6 +1,7 @@
 """Plays noise that never repeats and compares what comes back; for `bench_live_gate.py`.
 
-Arguments: seconds, channels of the gate. It says "ready", waits for a line on stdin and plays.
+Arguments: seconds, channels of the gate, and a recording over which the noise shall lie as a
+faint one. It says "ready", waits for a line on stdin and plays.
 Input 0 is what it plays itself, the others come from the gate. One line of JSON at the end:
 samples compared, those that were wrong, and by how many samples the gate was later at first and
 at last.
@@ -12,15 +13,33 @@ import sys
 
 import numpy as np
 import sounddevice
+import soundfile
+import soxr
 
 RATE = 48_000
 LATEST = 4800  # the most samples that the gate is looked for behind the player
 PIECE = 48_000
+LOUD, FAINT = 0.5, 1e-4
 
 seconds, channels = float(sys.argv[1]), int(sys.argv[2])
 rng = np.random.default_rng(0)
 pieces, playing = queue.SimpleQueue(), False
 noise, used = np.zeros(0, np.float32), 0
+under, at = None, 0
+if len(sys.argv) > 3:
+    under, rate = soundfile.read(sys.argv[3], dtype="float32")
+    under = soxr.resample(under, rate, RATE)
+
+
+def more():
+    """The next piece."""
+    global at
+    level = LOUD if under is None else FAINT
+    piece = rng.uniform(-level, level, PIECE).astype(np.float32)
+    if under is not None:
+        piece += np.take(under, range(at, at + PIECE), mode="wrap")
+        at += PIECE
+    return piece
 
 
 def both(indata, outdata, frames, _time, _status):
@@ -29,7 +48,7 @@ def both(indata, outdata, frames, _time, _status):
     if not playing:
         return
     if used + frames > len(noise):
-        noise, used = rng.uniform(-0.5, 0.5, PIECE).astype(np.float32), 0
+        noise, used = more(), 0
     outdata[:, 0] = noise[used : used + frames]
     used += frames
     pieces.put(indata.copy())

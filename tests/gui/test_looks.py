@@ -123,3 +123,21 @@ def test_a_small_screen_shows_the_whole_width(panel, qtbot, page):
             assert area.widget().width() <= area.viewport().width(), page
     body: QWidget = window.pages[page]
     assert body.minimumSizeHint().width() <= body.width()
+
+
+def test_what_moves_paints_all_of_its_ground(panel, qtbot):
+    """Else Qt paints what is under it in every frame; a style takes that from sliders."""
+    window = panel.window
+    gate, tag = window.pages["gate"], window.pages["tag"]
+    tag.view.bars.set_labels(["dog", "cat"], {"dog": 0.5, "cat": 0.5})
+    window.show()
+    for look in ("light", "dark"):
+        for page, moving in (
+            ("gate", (gate.scope, gate.meter_in, gate.meter_out)),
+            ("tag", (tag.view.picture, *tag.view.bars.rows)),
+        ):
+            window.open_page(page)
+            qtbot.waitUntil(moving[0].isVisible)
+            for widget in moving:
+                assert widget.testAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
+        panel.theme.choose(look)

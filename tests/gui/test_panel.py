@@ -110,13 +110,17 @@ def test_the_level_gate_has_its_own_threshold(panel, qtbot):
     qtbot.waitUntil(lambda: gate.threshold.quantity.name == "threshold", timeout=20_000)
 
 
-def test_the_tray_of_a_hidden_panel_knows_what_others_switch(panel, qtbot):
+def test_the_tray_of_a_hidden_panel_knows_what_others_switch(panel, monkeypatch, qtbot):
+    """It is told, and never asks."""
+    asked = []
+    monkeypatch.setattr(panel.driver, "request", lambda *args, **_: asked.append(args))
     (run_file,) = (panel.room / "run" / "rt-tag").glob("gate-*.json")
     with ControlClient.find(run_file) as script:
         script.request("bypass", on=True)
         qtbot.waitUntil(lambda: panel.tray.actions["bypass"].isChecked(), timeout=10_000)
         script.request("bypass", on=False)
         qtbot.waitUntil(lambda: not panel.tray.actions["bypass"].isChecked(), timeout=10_000)
+    assert asked == []
 
 
 def test_a_gate_of_the_user_is_offered_chosen_and_kept(panel, qtbot):
@@ -163,12 +167,15 @@ def test_a_hidden_panel_measures_and_draws_nothing(panel, qtbot):
     qtbot.waitExposed(window)
     seen = []
     panel.driver.meters.connect(seen.append)
-    qtbot.waitUntil(lambda: len(seen) > 3, timeout=10_000)
-    window.hide()
-    qtbot.wait(300)
-    seen.clear()
-    qtbot.wait(700)
-    assert seen == []
+    for away in (lambda: window.open_page("settings"), window.hide):
+        window.open_page("gate")
+        qtbot.waitUntil(lambda: len(seen) > 3, timeout=10_000)
+        away()
+        qtbot.wait(300)
+        seen.clear()
+        qtbot.wait(700)
+        assert seen == []
+        assert not window._clock.isActive()
     assert not window.running
 
 

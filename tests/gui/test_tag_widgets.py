@@ -6,7 +6,8 @@ import pytest
 from gui.bars import BEST, Bars
 from gui.ear import BANDS, COLUMN_S, Moment, Tag
 from gui.event_list import CLIPS_BYTES, MOST, Events
-from gui.spectrogram import COLUMNS, LANES, Spectrogram
+from gui.spectrogram import COLUMNS, Spectrogram
+from gui.tag_rows import ROWS
 from gui.theme import Theme
 
 
@@ -73,7 +74,7 @@ def test_events_stand_under_their_sound_in_rows(picture):
     accent = picture._theme.color("accent").rgb()
     found = [
         {400 - x for x in range(400) if image.pixel(x, top + lane * 22 + 10) == accent}
-        for lane in range(LANES)
+        for lane in range(ROWS)
     ]
     assert {249, 49} <= found[0]
     assert {244} <= found[1]

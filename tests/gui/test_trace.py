@@ -63,4 +63,4 @@ def test_after_eight_hours_an_instant_is_still_where_it_is():
     trace.add(hops(begin + 300, begin + 301, level=-5.0))
     level, _, _ = trace.columns(begin + 290, begin + 301, BIN_S)
     assert level[10] == -5.0
-    assert (level[:10] == -30.0).all()
+    assert level[:10] == [-30.0] * 10
