@@ -58,13 +58,14 @@ def file_layers(path: Path) -> list[Layer]:
     return layers
 
 
-def run_layers(path: Path, threads: int, runs: int) -> list[Layer]:
+def run_layers(path: Path, threads: int, runs: int, file: list[Layer]) -> list[Layer]:
     """The operators that are run, with their times; none where this LiteRT tells none.
 
     Args:
         path: the file.
         threads: as for the runner; 0 leaves it to LiteRT.
         runs: how many.
+        file: its `file_layers`.
     """
     code = "from train.latency.by_litert import _child; _child()"
     words = [sys.executable, "-P", "-c", code, str(path), str(threads), str(runs)]
@@ -74,7 +75,7 @@ def run_layers(path: Path, threads: int, runs: int) -> list[Layer]:
     except (OSError, subprocess.SubprocessError, msgspec.MsgspecError) as e:
         log.info("LiteRT's profiler told nothing: %s", e)
         return []
-    return _named(events, file_layers(path))
+    return _named(events, file)
 
 
 def _named(events: list[tuple[str, int, int, float]], file: list[Layer]) -> list[Layer]:

@@ -46,16 +46,16 @@ def file_layers(path: Path) -> list[Layer]:
     return layers
 
 
-def run_layers(path: Path, threads: int, runs: int) -> list[Layer]:
+def run_layers(path: Path, threads: int, runs: int, file: list[Layer]) -> list[Layer]:
     """The operators that the runtime runs, with their times.
 
     Args:
         path: the file.
         threads: as for the runner.
         runs: how many; fewer where the model has very many operators.
+        file: its `file_layers`.
     """
-    layers = len(file_layers(path))
-    runs = max(3, min(runs, EVENTS // max(1, layers)))
+    runs = max(3, min(runs, EVENTS // max(1, len(file))))
     spent: dict[tuple[str, str, str], list[float]] = defaultdict(list)
     for event in _profile(path, session_options(threads), max(2, runs // 10), runs):
         op, inputs, _ = _shown(event)

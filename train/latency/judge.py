@@ -99,7 +99,8 @@ def judge_latency(
         times = _times(runner)
         reader = by_onnx if model_kind(path) == "onnx" else by_litert
         file = reader.file_layers(path)
-        run = reader.run_layers(path, threads, _runs(float(np.median(times[:, 0]))))
+        runs = _runs(float(np.median(times[:, 0])))
+        run = reader.run_layers(path, threads, runs, file)
         milliseconds = np.percentile(times[:, 0], [50, 99])
         return Latency(
             model=runner.card.name,
