@@ -180,7 +180,10 @@ class Batches:
             cut = self._edge(other, rng)
             if cut is not None:
                 place(draft.beside[i], other, cut)
-                self._put(draft, i, self._unclear(self.truth.rows[other_row]), draft.beside[i])
+                if self.truth.several:
+                    self._put(
+                        draft, i, self._unclear(self.truth.rows[other_row]), draft.beside[i]
+                    )
 
     def _moment(
         self, draft: Draft, i: int, speed: int, row: int, rng: np.random.Generator
