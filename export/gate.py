@@ -6,7 +6,6 @@ its place.
 
 from __future__ import annotations
 
-import io
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from torch import Tensor, nn
 from export.quiet import quiet
 from export.to_onnx import INPUT, OPSET, OUTPUT, slim
 from export.to_tflite import slim as slim_tflite
+from export.weights import onnx_dynamic
 from models.gate import GateNetwork, GateStep
 from realtime.card import Card, StateSpec
 from realtime.errors import ModelError
@@ -113,15 +113,6 @@ def gate_to_tflite(network: GateNetwork, card: Card) -> tuple[bytes, Card]:
         raise ModelError(f"{card.name} cannot be exported to TFLite: {lines[0][:200]}") from e
 
 
-def quantize_tflite(model: bytes) -> bytes:
-    """Matrices of a TFLite gate to int8; activations are quantized as they come."""
-    with quiet():
-        from ai_edge_quantizer import quantizer, recipe
-
-        quant = quantizer.Quantizer(bytearray(model), recipe.dynamic_wi8_afp32())
-        return slim_tflite(bytes(quant.quantize(enable_progress_report=False).quantized_model))
-
-
 def name_head(model: Any, network: GateNetwork) -> None:
     """Give the head's weights their names, found by their values.
 
@@ -158,24 +149,9 @@ def _rename(graph: Any, old: str, new: str) -> None:
 
 
 def quantize_weights(model: bytes) -> bytes:
-    """Matrices to int8, one scale a column; activations are quantized as they come.
-
-    The head stays in float.
-    """
+    """Matrices of an ONNX gate to int8, those of the head excepted."""
     import onnx
-    from onnxruntime.quantization import QuantType, quantize_dynamic
 
     proto = onnx.load_from_string(model)
     heads = [n.name for n in proto.graph.node if any(i.startswith("head.") for i in n.input)]
-    heads += [f"{name}_MatMul" for name in heads]  # what a Gemm becomes on the way
-    out = io.BytesIO()
-    with quiet():
-        quantize_dynamic(
-            proto,
-            out,
-            op_types_to_quantize=["MatMul", "Gemm"],
-            per_channel=True,
-            weight_type=QuantType.QInt8,
-            nodes_to_exclude=heads,
-        )
-    return out.getvalue()
+    return onnx_dynamic(model, heads, bits=8)  # small states: nothing saturates

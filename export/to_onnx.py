@@ -8,18 +8,22 @@ exporting machine, so they go.
 from __future__ import annotations
 
 import logging
+import re
+from collections import Counter
 from typing import Any
 
 import msgspec
 import torch
 from torch import Tensor, nn
 
+from export.layers import WEIGHTED
 from export.quiet import quiet
 from realtime.card import Card
 from realtime.errors import ModelError, UsageError
 from realtime.runners.plan import Plan
 
 OPSET = 20
+SCOPES = "pkg.torch.onnx.name_scopes"  # metadata of torch's exporter: the modules of a node
 INPUT, OUTPUT, EMBEDDING = "features", "scores", "embedding"
 
 log = logging.getLogger("rt.export.to_onnx")
@@ -102,9 +106,12 @@ class WithEmbedding(nn.Module):
 def slim(model: Any) -> None:
     """Remove from an `onnx.ModelProto` what no runtime reads, and shorten every name.
 
-    Names of inputs and outputs stay. Metadata goes, a card included: stamp it afterwards.
+    Names of inputs and outputs stay, and operators with weights bear the names that their
+    layers have in torch, where those are known. Metadata goes, a card included: stamp it
+    afterwards.
     """
     graph = model.graph
+    layers = _layer_names(graph)
     _share_weights(graph)
     del graph.value_info[:]
     model.producer_name, model.producer_version = "rt-tag", ""
@@ -118,11 +125,39 @@ def slim(model: Any) -> None:
     for weight in graph.initializer:
         weight.name = short.get(weight.name, weight.name)
     for i, node in enumerate(graph.node):
-        node.name = f"n{i}"
+        node.name = layers.get(i, f"n{i}")
         for names in (node.input, node.output):
             renamed = [short.get(name, name) for name in names]
             del names[:]
             names.extend(renamed)
+
+
+def slimmed(model: bytes) -> bytes:
+    """A file of which `slim` has been made."""
+    import onnx
+
+    proto = onnx.load_from_string(model)
+    slim(proto)
+    data: bytes = proto.SerializeToString()
+    return data
+
+
+def _layer_names(graph: Any) -> dict[int, str]:
+    """Torch's names of the layers, by the node's number; a second one of a name gets #2."""
+    weights = {w.name for w in graph.initializer}
+    names: dict[int, str] = {}
+    count: Counter[str] = Counter()
+    for i, node in enumerate(graph.node):
+        if node.op_type not in WEIGHTED or node.input[1] not in weights:
+            continue
+        name = node.input[1].removesuffix(".weight")
+        if name == node.input[1]:  # a matrix that was turned round has no name of its own
+            name = next((p.value for p in node.metadata_props if p.key == SCOPES), "")
+            name = ([""] * 2 + re.findall(r"'([^']*)'", name))[-2]
+        if name:
+            count[name] += 1
+            names[i] = name if count[name] == 1 else f"{name}#{count[name]}"
+    return names
 
 
 def _share_weights(graph: Any) -> None:

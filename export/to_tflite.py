@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import tempfile
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +15,14 @@ import msgspec
 import torch
 from torch import Tensor, nn
 
+from export.layers import WEIGHTED_TFLITE
 from export.quiet import quiet
 from export.to_onnx import INPUT, OUTPUT
 from realtime.card import Card
 from realtime.errors import ModelError, UsageError
 from realtime.runners.plan import Plan
 
+LAYERS = ("Conv", "Linear")  # how the names of classes of layers with weights begin
 ALIGNMENT = 16  # bytes; the format asks it of weights, and Python's flatbuffers does not know
 
 log = logging.getLogger("rt.export.to_tflite")
@@ -77,15 +80,55 @@ def slim(model: bytes) -> bytes:
     """A TFLite file with short tensor names; the signature's names stay.
 
     The converter names a tensor by all torch modules that it came from: 30 KB in a small model.
+    What an operator with weights gives keeps the one name that its layer has in torch.
     """
     from ai_edge_quantizer.utils import tfl_flatbuffer_utils
 
     with quiet():
         tree = tfl_flatbuffer_utils.read_model(bytearray(model))
         for graph in tree.subgraphs:
+            layers = _layer_names(tree, graph)
             for i, tensor in enumerate(graph.tensors):
-                tensor.name = f"t{i}".encode()
+                tensor.name = layers.get(i, f"t{i}").encode()
         return pack(tree)
+
+
+def _layer_names(tree: Any, graph: Any) -> dict[int, str]:
+    """Torch's names of the layers, by the tensor that each gives; see `to_onnx.slim`."""
+    codes = weighted_codes()
+    names: dict[int, str] = {}
+    count: Counter[str] = Counter()
+    for op in graph.operators:
+        if tree.operatorCodes[op.opcodeIndex].builtinCode not in codes:
+            continue
+        found = (
+            _module_of(graph.tensors[i].name.decode()) for i in (op.outputs[0], op.inputs[1])
+        )
+        name = next((n for n in found if n), "")
+        if name:
+            count[name] += 1
+            names[int(op.outputs[0])] = name if count[name] == 1 else f"{name}#{count[name]}"
+    return names
+
+
+def weighted_codes() -> dict[int, str]:
+    """Numbers and names of the operators with weights."""
+    from ai_edge_litert.schema_py_generated import BuiltinOperator
+
+    return {getattr(BuiltinOperator, name): name for name in WEIGHTED_TFLITE}
+
+
+def _module_of(tensor: str) -> str:
+    """The layer that a tensor's name ends in, "" if it is none.
+
+    A name is a list of paths, each of parts like `torch.nn.modules.conv.Conv2d_depthwise`;
+    the first two are our wrapper and the network.
+    """
+    for path in tensor.split(";"):
+        parts = [part.rpartition(".")[2].lstrip("_") for part in path.split("/")[2:]]
+        if parts and parts[-1].startswith(LAYERS):
+            return ".".join(part.partition("_")[2] for part in parts)
+    return ""
 
 
 def pack(tree: Any) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from export.calibrate import NO_LABEL, Clips, Sound
 from export.quiet import quiet
 from export.to_onnx import INPUT, OPSET, OUTPUT, slim
 from export.to_tflite import slim as slim_tflite
+from export.verify_gate import running_frames
 from models.streaming import Twin
 from realtime.card import Card
 from realtime.errors import ModelError
@@ -83,6 +86,22 @@ def twin_to_tflite(twin: Twin, card: Card) -> tuple[bytes, Card]:
             return slim_tflite(path.read_bytes()), named(card)
     except Exception as e:  # litert-torch, torch.export and MLIR each raise their own
         raise ModelError(f"{card.name} cannot be exported to TFLite: {_first(e)}") from e
+
+
+def running_steps(card: Card, sounds: Sequence[Sound], count: int, name: str) -> Clips:
+    """Steps of recordings one after the other, the bundled one first, to compare twins on.
+
+    Args:
+        card: of the twin.
+        sounds: those of part val are heard.
+        count: of them, at most.
+        name: of the data, for reports.
+    """
+    frames = running_frames(card, sounds, count)
+    size = card.window_frames
+    steps = frames[: len(frames) // size * size].reshape(-1, size, frames.shape[1])
+    truth = np.full(len(steps), NO_LABEL, np.int64)
+    return Clips(steps, truth, f"{len(steps)} steps of {name}, part val")
 
 
 def steps_of(card: Card, audio: Array) -> Array:

@@ -45,9 +45,13 @@ class Limits(msgspec.Struct, frozen=True):
     margin: float
 
 
+INT8 = Limits(mean=0.02, worst=1.0, lost=0.02, margin=0.1)
 LIMITS = {
     "float": Limits(mean=1e-4, worst=1e-3, lost=0.002, margin=0.01),
-    "int8": Limits(mean=0.02, worst=1.0, lost=0.02, margin=0.1),
+    "float16": Limits(mean=0.002, worst=0.1, lost=0.005, margin=0.02),
+    "int8": INT8,
+    "int8-full": INT8,
+    "dynamic": INT8,
 }
 
 
@@ -91,6 +95,12 @@ def scores_of(runner: Runner, windows: Array) -> Array:
     return np.stack([runner.run(w) for w in windows])
 
 
+def gaps(want: Array, have: Array) -> Array:
+    """Differences of scores; one that is no number must not pass as one that is equal."""
+    found: Array = np.nan_to_num(np.abs(want - have), nan=1.0, posinf=1.0)
+    return found
+
+
 def compare(
     source: Runner, export: Runner, clips: Clips, margin: float, recording: Path = DEMO
 ) -> Agreement:
@@ -104,8 +114,7 @@ def compare(
         recording: to find events in.
     """
     want, have = scores_of(source, clips.windows), scores_of(export, clips.windows)
-    # a score that is no number must not pass as one that is equal
-    gap = np.nan_to_num(np.abs(want - have), nan=1.0, posinf=1.0)
+    gap = gaps(want, have)
     labelled = clips.truth != NO_LABEL
     truth = clips.truth[labelled]
     before = after = None

@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 
 from export.calibrate import DEMO, Sound, read_mono
-from export.verify import Agreement, Found, Limits
+from export.verify import Agreement, Found, Limits, gaps
 from models.gate import GateNetwork
 from realtime.card import Card
 from realtime.errors import AudioError
@@ -19,9 +19,12 @@ from realtime.runners import Runner
 
 Array = NDArray[np.float32]
 
+INT8 = Limits(mean=0.01, worst=0.5, lost=0.0, margin=0.2)
 LIMITS = {
     "float": Limits(mean=1e-5, worst=1e-3, lost=0.0, margin=0.02),
-    "int8": Limits(mean=0.01, worst=0.5, lost=0.0, margin=0.2),
+    "float16": Limits(mean=1e-3, worst=0.05, lost=0.0, margin=0.05),
+    "int8": INT8,
+    "dynamic": INT8,
 }
 SHIFT_FRAMES = 10  # openings this close to each other are one opening
 LONGEST_S = 10.0  # of each recording
@@ -62,7 +65,7 @@ def compare_gate(
         want = network.eval()(torch.from_numpy(frames)[None])[0][0].sigmoid().numpy()
     export.reset()
     have = np.stack([export.run(frame[None]) for frame in frames])
-    gap = np.nan_to_num(np.abs(want - have), nan=1.0, posinf=1.0)
+    gap = gaps(want, have)
     line = card.threshold(card.labels[0])
     ours, theirs = _openings(have, card, line), _openings(want, card, line)
     first = len(read_mono(DEMO, card.rate)) / card.rate  # the bundled recording

@@ -13,8 +13,7 @@ pytest.importorskip("safetensors", reason="needs the train extra")
 
 from export import calibrate, command, quantize, verify  # noqa: E402
 from export.stamp import stamp  # noqa: E402
-from models import build  # noqa: E402
-from models.checkpoint import load_model, save_checkpoint  # noqa: E402
+from models.checkpoint import load_model  # noqa: E402
 from realtime.card import FORMAT, Card, InputSpec  # noqa: E402
 from realtime.errors import ParityError  # noqa: E402
 from realtime.features import FeatureSpec  # noqa: E402
@@ -23,46 +22,7 @@ from realtime.runners import open_runner  # noqa: E402
 SPEC = FeatureSpec(
     kind="mel", rate=16_000, frame=480, mels=40, log_floor=1e-5, mean=-4.0, std=4.0
 )
-SHAPE = {"network": "dscnn", "stem": 8, "stages": [[12, 1, 2], [16, 2, 2]]}
 LABELS = ("yes", "no", "up", "unknown")
-
-
-@pytest.fixture(scope="module")
-def checkpoint(tmp_path_factory) -> Path:
-    """A DS-CNN of random weights that is sure of what it says, as a trained one is."""
-    torch.set_num_threads(1)  # two wait for each other on a busy machine
-    torch.manual_seed(1)
-    network = build(SHAPE, len(LABELS))
-    card = Card(
-        format=FORMAT,
-        name="trial",
-        task="tag",
-        input=InputSpec(kind="features", features=SPEC),
-        rate=SPEC.rate,
-        window_s=1.0,
-        hop_s=0.1,
-        labels=LABELS,
-        scores="logit_softmax",
-        licence="CC0",
-        measured=({"figure": "none"},),
-        recipe={"name": "trial"},
-        digest=SPEC.digest(),
-    )
-    clips = calibrate.take_clips(card, [], "train", 20, "demo")
-    windows = torch.from_numpy(clips.windows)[:, None]
-    network.train()
-    with torch.no_grad():
-        for _ in range(30):
-            network(windows)
-        network.eval()
-        logits = network(windows)
-        network.classifier.bias -= logits.mean(0)
-        network.classifier.weight *= 3.0 / logits.std()
-        network.classifier.bias *= 3.0 / logits.std()
-    path = tmp_path_factory.mktemp("checkpoint") / "best.safetensors"
-    tensors = {f"model.{k}": v for k, v in network.state_dict().items()}
-    save_checkpoint(path, tensors, SHAPE, card)
-    return path
 
 
 def run(capsys, *words: str | Path) -> tuple[int, str, str]:
@@ -176,7 +136,7 @@ def test_a_model_that_disagrees_is_refused_and_not_left(
                 weight.CopyFrom(onnx.numpy_helper.from_array(values[::-1] + 1, weight.name))
         return stamp(proto.SerializeToString(), card)
 
-    monkeypatch.setattr("export.stamp.stamp", spoiled)
+    monkeypatch.setattr("export.job.stamp", spoiled)
     status, text, err = run(capsys, checkpoint, "-o", out, "--clips", "40")
     assert status == ParityError.status == 7
     assert "does not agree" in err

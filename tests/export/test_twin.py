@@ -33,7 +33,7 @@ NETWORKS = {
 }  # fmt: skip
 
 
-def twin(name: str):
+def tagger(name: str):
     torch.set_num_threads(1)  # two wait for each other on a busy machine
     torch.manual_seed(2)
     labels = ("yes", "no", "up")
@@ -60,7 +60,11 @@ def twin(name: str):
         for parameter in last:
             parameter.mul_(3 / network(frames[:, None]).std(0).mean())
         last[1] -= network(frames[:, None]).mean(0)
-    return twin_of(network, card, instants=6)
+    return network, card
+
+
+def twin(name: str):
+    return twin_of(*tagger(name), instants=6)
 
 
 def sound() -> np.ndarray:
@@ -85,6 +89,26 @@ def onnx_of(name: str):
     pytest.importorskip("onnxscript", reason="needs the export extra")
     network, card = twin(name)
     return *twin_to_onnx(network, card), TwinRunner(network, card)
+
+
+def test_command(tmp_path, capsys):
+    pytest.importorskip("onnxscript", reason="needs the export extra")
+    from export import command
+    from models.checkpoint import save_checkpoint
+
+    checkpoint, out = tmp_path / "best.safetensors", tmp_path / "trial_stream.onnx"
+    network, card = tagger("dscnn")
+    tensors = {f"model.{k}": v for k, v in network.state_dict().items()}
+    save_checkpoint(checkpoint, tensors, NETWORKS["dscnn"], card)
+    words = [str(checkpoint), "-o", str(out), "--clips", "10", "--stream"]
+    assert command.main([*words, "--type", "int8"]) == 2
+    assert command.main([*words, "7"]) == 2
+    assert not out.exists()
+    assert command.main(words) == 0, capsys.readouterr().err
+    made = open_runner(out).card
+    assert made.name == "trial-stream"
+    assert made.window_frames == 8
+    assert made.measured[-1]["command"].endswith("--clips 10 --stream 0")
 
 
 @pytest.mark.parametrize("name", NETWORKS)
