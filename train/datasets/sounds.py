@@ -79,7 +79,7 @@ LEVEL_DB = 25.0  # a part this far under the recording's loudest one is a pause
 
 
 def household(root: Path) -> list[Row]:
-    """Everyday sounds, speech and music: whole recordings, one label each.
+    """Everyday sounds, speech and music: whole recordings, one label each; streets as noise.
 
     Args:
         root: a folder with `sounds.csv` and the files it names, `voice/<source>/` and
@@ -94,7 +94,8 @@ def household(root: Path) -> list[Row]:
             rows.append(row)
         else:
             kind = kind_of(row.file, row.label)
-            rows.append(Row(row.file, SMALL.get(kind, kind), row.group, row.split, "clip"))
+            role: Role = "noise" if kind == "street" else "clip"
+            rows.append(Row(row.file, SMALL.get(kind, kind), row.group, row.split, role))
     return rows + _speech(root, "clip")
 
 
