@@ -25,6 +25,7 @@ from models.checkpoint import load_model, save_checkpoint
 from realtime.card import FORMAT, Card, Decision, InputSpec
 from train.batches import Batches
 from train.datasets.cached import CachedBatches
+from train.journal import Journal
 from train.loop import (
     begin_with,
     follow,
@@ -32,14 +33,14 @@ from train.loop import (
     pick_device,
     placed,
     progress_bar,
-    record,
     resume,
     save_last,
     weight_groups,
 )
 from train.loss import class_weights, loss_of, set_bias
 from train.manifest import read_manifest
-from train.recipe import Recipe
+from train.pictures import write_pictures
+from train.recipe import Recipe, with_labels
 from train.validate import Validation, Verdict
 
 log = logging.getLogger("rt.train.fit")
@@ -50,8 +51,8 @@ def fit(recipe: Recipe, out: Path, report: Callable[[int, float], None] | None =
 
     Args:
         recipe: what to do.
-        out: folder for `last.safetensors` (resumes), `best.safetensors` (the result) and
-            `metrics.csv`.
+        out: folder for `last.safetensors` (resumes), `best.safetensors` (the result), numbers
+            and pictures (`train.journal`, `train.pictures`).
         report: told the step and the figure of each validation, the more the better; what it
             raises ends the run.
 
@@ -63,7 +64,9 @@ def fit(recipe: Recipe, out: Path, report: Callable[[int, float], None] | None =
     torch.set_num_threads(f.threads or os.cpu_count() or 1)
     device = pick_device(f.device)
     kind = CachedBatches if recipe.data.cached else Batches
-    batches = kind(recipe, read_manifest(Path(recipe.data.manifest)))
+    rows = read_manifest(Path(recipe.data.manifest))
+    recipe = with_labels(recipe, rows)
+    batches = kind(recipe, rows)
     labels = recipe.data.labels
     torch.manual_seed(f.seed)
     network = placed(build(recipe.model, len(labels)), device)
@@ -93,8 +96,8 @@ def fit(recipe: Recipe, out: Path, report: Callable[[int, float], None] | None =
     if recipe.loss.class_weights:
         weights = class_weights(shares, recipe.loss.class_weights).to(device)
     validation = Validation(recipe, batches)
-    total, since, seen = torch.zeros(()), time.monotonic(), first
-    with progress_bar() as progress:
+    total, since, seen, shown = torch.zeros(()), time.monotonic(), first, None
+    with Journal(out, recipe, first) as journal, progress_bar() as progress:
         bar = progress.add_task(recipe.name, total=f.steps, completed=first, note="")
         for step in range(first, f.steps):
             for group in optimizer.param_groups:
@@ -121,8 +124,7 @@ def fit(recipe: Recipe, out: Path, report: Callable[[int, float], None] | None =
                 note = f"loss {mean:.3f}  val {said.loss:.3f}  {figure}"
                 log.info("step %d: %s", step + 1, note)
                 progress.update(bar, note=note)
-                record(
-                    out,
+                journal.add(
                     step=step + 1,
                     loss=mean,
                     val_loss=said.loss,
@@ -131,7 +133,7 @@ def fit(recipe: Recipe, out: Path, report: Callable[[int, float], None] | None =
                 )
                 card = card_of(recipe, step + 1, said)
                 if said.figure >= best:
-                    best = said.figure
+                    best, shown = said.figure, said
                     tensors = {f"model.{k}": v for k, v in average.items()}
                     save_checkpoint(out / "best.safetensors", tensors, dict(recipe.model), card)
                 save_last(
@@ -140,7 +142,14 @@ def fit(recipe: Recipe, out: Path, report: Callable[[int, float], None] | None =
                 if report:
                     report(step + 1, said.figure)
                 total, since, seen = torch.zeros(()), time.monotonic(), step + 1
+    _draw(out, recipe, shown)
     return out / "best.safetensors"
+
+
+def _draw(out: Path, recipe: Recipe, best: Verdict | None) -> None:
+    """The run in pictures; a run that had ended before has them."""
+    if best:
+        write_pictures(out, recipe.data.labels, best.truth, best.scores)
 
 
 def card_of(recipe: Recipe, steps: int, said: Verdict) -> Card:

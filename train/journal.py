@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 import logging
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import msgspec
 
@@ -19,7 +19,7 @@ log = logging.getLogger("rt.train.journal")
 
 
 class Journal:
-    """A run's numbers.
+    """A run's numbers; `with` closes it.
 
     Args:
         out: folder of the run.
@@ -49,7 +49,11 @@ class Journal:
                 self._board.add_scalar(name, value, step)
             self._board.flush()
 
-    def close(self) -> None:
+    def __enter__(self) -> Self:
+        """For `with`."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
         """Write nothing more."""
         if self._board is not None:
             self._board.close()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import logging
 import math
 from collections.abc import Iterator
@@ -121,17 +120,6 @@ def resume(
     )
     log.info("going on from %s", path)
     return int(header["step"]), float(header["best"])
-
-
-def record(out: Path, **row: float) -> None:
-    """Add a row to `metrics.csv`."""
-    path = out / "metrics.csv"
-    fresh = not path.exists()
-    with path.open("a", newline="") as f:
-        writer = csv.writer(f)
-        if fresh:
-            writer.writerow(row)
-        writer.writerow([x if isinstance(x, int) else f"{x:.5f}" for x in row.values()])
 
 
 def pick_device(name: str) -> torch.device:

@@ -28,17 +28,18 @@ from realtime.errors import UsageError
 from realtime.features import FeatureSpec
 from train.bank import Bank, open_bank
 from train.clips import crop
+from train.journal import Journal
 from train.loop import (
     follow,
     learning_rate,
     pick_device,
     progress_bar,
-    record,
     resume,
     save_last,
     weight_groups,
 )
 from train.manifest import Row, read_manifest
+from train.pictures import write_pictures
 from train.tables import Fit
 
 VALIDATION = 64  # windows, always the same
@@ -92,8 +93,8 @@ def fit_masked(recipe: MaskedRecipe, out: Path) -> Path:
 
     Args:
         recipe: what to do.
-        out: folder for `last.safetensors` (resumes), `best.safetensors` (the result) and
-            `metrics.csv`.
+        out: folder for `last.safetensors` (resumes), `best.safetensors` (the result),
+            numbers and learning curves.
 
     Returns:
         The result's path.
@@ -117,7 +118,7 @@ def fit_masked(recipe: MaskedRecipe, out: Path) -> Path:
              recipe.name, parameters(network), first, f.steps, device)  # fmt: skip
     validation = windows.draw("val", 0, VALIDATION)
     total, since, seen = torch.zeros(()), time.monotonic(), first
-    with progress_bar() as progress:
+    with Journal(out, recipe, first) as journal, progress_bar() as progress:
         bar = progress.add_task(recipe.name, total=f.steps, completed=first, note="")
         for step in range(first, f.steps):
             for group in optimizer.param_groups:
@@ -137,7 +138,7 @@ def fit_masked(recipe: MaskedRecipe, out: Path) -> Path:
             pace = (step + 1 - seen) * recipe.data.batch / (time.monotonic() - since)
             mean = float(total) / (step + 1 - seen)
             log.info("step %d: loss %.4f  val %.4f", step + 1, mean, error)
-            record(out, step=step + 1, loss=mean, val_loss=error, rows_per_s=pace)
+            journal.add(step=step + 1, loss=mean, val_loss=error, rows_per_s=pace)
             card = _card(recipe, step + 1, error)
             description = {"network": "audiomae", **recipe.model}
             if -error >= best:
@@ -146,6 +147,7 @@ def fit_masked(recipe: MaskedRecipe, out: Path) -> Path:
                 save_checkpoint(out / "best.safetensors", tensors, description, card)
             save_last(out, network, optimizer, average, step + 1, best, card, description)
             total, since, seen = torch.zeros(()), time.monotonic(), step + 1
+    write_pictures(out)
     return out / "best.safetensors"
 
 

@@ -32,8 +32,10 @@ MANY = {"color": "#000000", "linewidth": 1.6}
 log = logging.getLogger("rt.train.pictures")
 
 
-def write_pictures(out: Path, labels: Sequence[str], targets: Any, scores: Any) -> list[Path]:
-    """Draw what there is to draw.
+def write_pictures(
+    out: Path, labels: Sequence[str] = (), targets: Any = (), scores: Any = ()
+) -> list[Path]:
+    """Draw what there is to draw: of labels' scores if there are any, and the learning curves.
 
     Args:
         out: folder of the run; `metrics.json` is read from it.
@@ -47,6 +49,8 @@ def write_pictures(out: Path, labels: Sequence[str], targets: Any, scores: Any) 
     """
     try:
         made = [curves(out)]
+        if not len(labels):
+            return [path for path in made if path]
         truth, single = told(np.asarray(targets), len(labels))
         scores = np.asarray(scores, np.float32)
         if single and len(labels) <= CELLS:

@@ -26,13 +26,11 @@ def test_a_journal_goes_on_and_forgets_what_was_lost(tmp_path: Path) -> None:
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
     recipe = read_recipe(RECIPES / "kws12.toml")
-    journal = Journal(tmp_path, recipe)
-    for step in (10, 20, 30):
-        journal.add(step=step, loss=1 / step, val_accuracy=0.5)
-    journal.close()
-    journal = Journal(tmp_path, step=20)  # the weights of step 30 were never kept
-    journal.add(step=30, loss=0.25, val_accuracy=0.75, val_map=0.5)
-    journal.close()
+    with Journal(tmp_path, recipe) as journal:
+        for step in (10, 20, 30):
+            journal.add(step=step, loss=1 / step, val_accuracy=0.5)
+    with Journal(tmp_path, step=20) as journal:  # the weights of step 30 were never kept
+        journal.add(step=30, loss=0.25, val_accuracy=0.75, val_map=0.5)
     with (tmp_path / "metrics.csv").open(newline="") as f:
         rows = list(csv.DictReader(f))
     assert [r["step"] for r in rows] == ["10", "20", "30"]
@@ -50,8 +48,8 @@ def test_without_tensorboard_there_is_a_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
-    with caplog.at_level(logging.INFO, "rt.train.journal"):
-        Journal(tmp_path).add(step=1, loss=0.5)
+    with caplog.at_level(logging.INFO, "rt.train.journal"), Journal(tmp_path) as journal:
+        journal.add(step=1, loss=0.5)
     assert "TensorBoard" in caplog.text
     assert (tmp_path / "metrics.csv").read_text() == "step,loss\n1,0.50000\n"
 
@@ -71,9 +69,9 @@ def test_pictures_of_rows_with_one_label(tmp_path: Path) -> None:
     rng = np.random.default_rng(1)
     targets = rng.integers(-1, 3, 60)  # -1: nobody knows
     scores = rng.random((60, 3)) + np.eye(4)[targets][:, :3]
-    journal = Journal(tmp_path)
-    journal.add(step=1, loss=2.0, val_loss=2.5, val_accuracy=0.3)
-    journal.add(step=2, loss=1.0, val_loss=1.5, val_accuracy=0.6)
+    with Journal(tmp_path) as journal:
+        journal.add(step=1, loss=2.0, val_loss=2.5, val_accuracy=0.3)
+        journal.add(step=2, loss=1.0, val_loss=1.5, val_accuracy=0.6)
     made = write_pictures(tmp_path, LABELS, targets, scores)
     assert [p.name for p in made] == [
         "curves.png", "confusion.png", "roc.png", "pr.png", "ap.png"

@@ -24,19 +24,20 @@ from realtime.card import FORMAT, Card, InputSpec
 from realtime.errors import UsageError
 from train.gate.mixtures import MixBatch, Mixtures
 from train.gate.recipe import GateRecipe
+from train.journal import Journal
 from train.loop import (
     begin_with,
     follow,
     learning_rate,
     pick_device,
     progress_bar,
-    record,
     resume,
     save_last,
     weight_groups,
 )
 from train.manifest import read_manifest
 from train.metrics import roc_auc
+from train.pictures import write_pictures
 
 VALIDATION_BATCHES = 4
 VALIDATION_STEP = 10_000_000  # their numbers begin where no run gets to
@@ -49,8 +50,8 @@ def fit_gate(recipe: GateRecipe, out: Path) -> Path:
 
     Args:
         recipe: what to do.
-        out: folder for `last.safetensors` (resumes), `best.safetensors` (the result) and
-            `metrics.csv`.
+        out: folder for `last.safetensors` (resumes), `best.safetensors` (the result),
+            numbers and learning curves.
 
     Returns:
         The result's path.
@@ -79,7 +80,7 @@ def fit_gate(recipe: GateRecipe, out: Path) -> Path:
         "%s: %d parameters, step %d of %d on %s", recipe.name, count, first, f.steps, device
     )
     total, since, seen = 0.0, time.monotonic(), first
-    with progress_bar() as progress:
+    with Journal(out, recipe, first) as journal, progress_bar() as progress:
         bar = progress.add_task(recipe.name, total=f.steps, completed=first, note="")
         for step, batch in enumerate(_ahead(mixtures, range(first, f.steps), f.workers), first):
             for group in optimizer.param_groups:
@@ -100,8 +101,7 @@ def fit_gate(recipe: GateRecipe, out: Path) -> Path:
                 note = f"loss {mean:.4f}  val {val_loss:.4f}  AUC {auc:.4f}"
                 log.info("step %d: %s", step + 1, note)
                 progress.update(bar, note=note)
-                record(
-                    out,
+                journal.add(
                     step=step + 1,
                     loss=mean,
                     val_loss=val_loss,
@@ -115,6 +115,7 @@ def fit_gate(recipe: GateRecipe, out: Path) -> Path:
                     save_checkpoint(out / "best.safetensors", tensors, description, card)
                 save_last(out, network, optimizer, average, step + 1, best, card, description)
                 total, since, seen = 0.0, time.monotonic(), step + 1
+    write_pictures(out)
     return out / "best.safetensors"
 
 
