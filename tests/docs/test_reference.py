@@ -18,6 +18,7 @@ from realtime import errors
 from realtime.card import parse_card
 from realtime.commands.common import INTERRUPTED, READER_GONE, Parser
 from realtime.commands.learn import parser as learn_parser
+from realtime.commands.tag_learn import parser as tag_learn_parser
 from realtime.outputs import Event
 from realtime.outputs.gate import GateEvent
 
@@ -103,6 +104,19 @@ def test_options_are_listed_and_exist(script: str, monkeypatch: pytest.MonkeyPat
     assert listed(section(script)) == set(options_of(parser_of(script, monkeypatch)))
 
 
+@pytest.mark.parametrize(
+    ("title", "parser"),
+    [("rt-gate learn", learn_parser()), ("rt-tag learn", tag_learn_parser())],
+)
+def test_options_of_lessons_are_listed_and_exist(
+    title: str, parser: argparse.ArgumentParser
+) -> None:
+    everywhere = {"-v", "--verbose", "-h", "--help"}
+    short = {"-o"} if "-o" in listed(section(title)) else set()
+    assert short
+    assert listed(section(title)) | everywhere == set(options_of(parser))
+
+
 def test_which_command_of_rt_eval_has_which_option(monkeypatch: pytest.MonkeyPatch) -> None:
     parser = parser_of("rt-eval", monkeypatch)
     (subs,) = (a for a in parser._actions if isinstance(a, argparse._SubParsersAction))
@@ -119,7 +133,7 @@ def test_which_command_of_rt_eval_has_which_option(monkeypatch: pytest.MonkeyPat
 
 
 def test_no_page_names_an_option_that_nobody_has(monkeypatch: pytest.MonkeyPatch) -> None:
-    known = {"--capture", *options_of(learn_parser())}
+    known = {"--capture", *options_of(learn_parser()), *options_of(tag_learn_parser())}
     for script in SCRIPTS:
         known |= set(options_of(parser_of(script, monkeypatch)))
     for page in PAGES:
