@@ -218,7 +218,7 @@ class Batches:
 
     def _cut(self, speed: int, row: int, rng: np.random.Generator) -> tuple[Array, int]:
         share = rng.uniform(-self.recipe.augment.stretch, self.recipe.augment.stretch)
-        size = int(self.samples * (1.0 + max(share, 0.0))) + 2
+        size = int(self.samples * (1.0 + share)) + 3
         edge = 0.0 if self.truth.several else EDGE
         sound, pieces = self.moments[speed].cut(row, size, rng, edge)
         return stretched(sound, share)[: self.samples], pieces

@@ -47,8 +47,8 @@ class Moments:
             the pieces in which the whole recording sounds.
         """
         starts = self.of(index)
-        moment = int(rng.choice(starts)) + int(rng.integers(self.size))
-        begin = moment - int(size * rng.uniform(edge, 1.0 - edge))  # of the window
+        spare = max(0, size - self.size)  # a whole piece is in the window
+        begin = int(rng.choice(starts)) - int(spare * rng.uniform(edge, 1.0 - edge))
         first = max(0, begin)
         clip = self.bank.clip(index, first, max(0, begin + size - first))
         out = np.zeros(size, np.float32)
