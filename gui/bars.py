@@ -44,6 +44,7 @@ class Bars(QWidget):
         self._find.setPlaceholderText(tr("Find a label"))
         self._find.setAccessibleName(tr("Find a label"))
         self._find.setClearButtonEnabled(True)
+        self._find.hide()
         self._find.textChanged.connect(lambda _: self._sort())
         inside = QWidget()
         self._list = QVBoxLayout(inside)

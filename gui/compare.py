@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Final
 
 from PyQt6.QtCore import Qt, pyqtSignal
@@ -19,12 +18,12 @@ from PyQt6.QtWidgets import (
 )
 
 from gui.i18n import tr
+from gui.keeping import gate_path
 from gui.lanes import Lane, Lanes
 from gui.player import Player
 from gui.theme import GRID, Theme
 from gui.trial import Outcome
 from gui.verdict import columns, figures, verdict
-from realtime.control.listing import SUFFIX, data_folder
 
 FORBIDDEN: Final = '/\\:*?"<>|'
 
@@ -191,8 +190,3 @@ class Compare(QWidget):
 def is_name(name: str) -> bool:
     """Whether a gate can be called so, and its file."""
     return bool(name) and not name.startswith(".") and not set(name) & set(FORBIDDEN)
-
-
-def gate_path(name: str) -> Path:
-    """The file of a gate of that name."""
-    return data_folder("gates") / f"{name}{SUFFIX}"

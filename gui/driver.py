@@ -155,11 +155,11 @@ class GateDriver(QObject):
     def _greet(self) -> None:
         def hello(reply: dict[str, Any]) -> None:
             self.hello = reply
-            self.request("events", on=True)
             self.watch(self._rate, PAST_S)
             self.connected.emit(reply)
             self._in_force(reply)
 
+        self.request("events", on=True)  # first: so nothing is missed after "hello"
         self.request("hello", hello)
 
     def _know(self, reply: dict[str, Any]) -> None:

@@ -5,12 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from PyQt6.QtCore import Qt, QTimer
-from PyQt6.QtGui import QResizeEvent
-from PyQt6.QtWidgets import QHBoxLayout, QScrollArea, QVBoxLayout, QWidget
+from PyQt6.QtWidgets import QVBoxLayout
 
 from gui import quantity as q
 from gui.chooser import Chooser
+from gui.gate_body import GateBody
 from gui.i18n import tr
 from gui.knob import Knob
 from gui.meters import LevelMeter
@@ -26,7 +25,6 @@ from gui.work import Work
 
 SLOW = 6  # frames between two looks at what changes slowly
 MANY = 60  # hops: what was before this page was shown
-NARROW_PX = 860
 
 
 class GatePage(Page):
@@ -58,11 +56,20 @@ class GatePage(Page):
         self.readout = Readout()
         self.mistakes = Mistakes(context)
         self.more = More()
-        self._lay_out()
+        self._body = GateBody(
+            self.chooser,
+            self.presets,
+            (self.meter_in, self.scope, self.meter_out),
+            (self.threshold, self.range),
+            (self.readout, self.mistakes),
+            self.more,
+        )
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self._body)
         self.chooser.chosen.connect(self._choose)
         self.presets.chosen.connect(self.change)
         self.more.chosen.connect(self.change)
-        self.more.folded.connect(self._reveal)
         for control in (self.threshold, self.scope):
             control.chosen.connect(self._set_threshold)
         self.range.chosen.connect(lambda value: self.change({"range_db": value}))
@@ -249,57 +256,6 @@ class GatePage(Page):
             part.setEnabled(on)
         self.scope.setEnabled(on)
         self.more.body.setEnabled(on)
-
-    # --- layout -------------------------------------------------------------------------------
-
-    def _lay_out(self) -> None:
-        head = QHBoxLayout()
-        head.setSpacing(12)
-        head.addWidget(self.chooser, 1)
-        head.addWidget(self.presets, 0, Qt.AlignmentFlag.AlignBottom)
-        head.addWidget(self.more.toggle, 0, Qt.AlignmentFlag.AlignBottom)
-        picture = QHBoxLayout()
-        picture.setSpacing(8)
-        picture.addWidget(self.meter_in)
-        picture.addWidget(self.scope, 1)
-        picture.addWidget(self.meter_out)
-        low = QHBoxLayout()
-        low.setSpacing(12)
-        low.addWidget(self.threshold)
-        low.addWidget(self.range)
-        low.addStretch(1)
-        low.addWidget(self.readout, 3)
-        low.addWidget(self.mistakes, 3)
-        inner = QWidget()
-        self._column = QVBoxLayout(inner)
-        self._column.setContentsMargins(16, 10, 16, 8)
-        self._column.setSpacing(10)
-        self._column.addLayout(head)
-        self._column.addLayout(picture, 1)
-        self._column.addLayout(low)
-        self._column.addWidget(self.more)
-        self._scroll = QScrollArea()
-        self._scroll.setWidgetResizable(True)
-        self._scroll.setWidget(inner)
-        self._scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        outer = QVBoxLayout(self)
-        outer.setContentsMargins(0, 0, 0, 0)
-        outer.addWidget(self._scroll)
-
-    def resizeEvent(self, event: QResizeEvent | None) -> None:
-        """Smaller knobs and margins where there is little room."""
-        super().resizeEvent(event)
-        small = self.height() < 520 or self.width() < NARROW_PX
-        side = 108 if small else 144
-        self.scope.setMinimumHeight(150 if small else 220)
-        for knob in (self.threshold, self.range):
-            knob.setFixedSize(side, side)
-        self._column.setSpacing(6 if small else 12)
-        self._column.setContentsMargins(*((12, 6, 12, 6) if small else (16, 10, 16, 12)))
-
-    def _reveal(self, folded: bool) -> None:
-        if not folded:
-            QTimer.singleShot(0, lambda: self._scroll.ensureWidgetVisible(self.more))
 
 
 def _absent(phase: str) -> str:

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Final
 
 import msgspec
 
 from gui.i18n import tr
 from gui.plain import sentence
-from realtime.control.listing import Gates
+from gui.take import Take
+from realtime.control.listing import SUFFIX, Gates, data_folder
 from realtime.errors import RtError
 from realtime.outputs.replace import Replacement
+
+LONGEST: Final = 40  # letters of a name that is proposed
+SAY_NOTHING: Final = ("open", "wav", "sounds", "samples")  # folders
 
 
 def keep_gate(made: Path, target: Path) -> str:
@@ -48,3 +54,29 @@ def keep_gate(made: Path, target: Path) -> str:
 def learned_gates() -> list[tuple[str, Path]]:
     """Name and file of the gates that were kept and can be read; takes its time."""
     return [(g["name"], Path(g["model"])) for g in Gates().learned() if not g.get("fault")]
+
+
+def gate_path(name: str) -> Path:
+    """The file of a gate of that name."""
+    return data_folder("gates") / f"{name}{SUFFIX}"
+
+
+def propose_name(base: Path | None, takes: Sequence[Take]) -> str:
+    """A name that says something: that of the gate before, or of the recordings' folder.
+
+    Args:
+        base: the gate that a new one goes on from.
+        takes: of the wanted sound.
+    """
+    if base is not None:
+        return base.stem
+    folders = {take.path.parent for take in takes}
+    if len(folders) == 1 and all(take.origin == "file" for take in takes):
+        found = folders.pop().name
+        if found and found not in SAY_NOTHING:
+            return found[:LONGEST]
+    name = tr("my sound")
+    number = 2
+    while gate_path(name).exists():
+        name, number = f"{tr('my sound')} {number}", number + 1
+    return name

@@ -30,7 +30,7 @@ class Side(QFrame):
         self.setProperty("kind", "side")
         self.setFixedWidth(WIDTH)
         self._column = QVBoxLayout(self)
-        self._column.setContentsMargins(6, 8, 6, 8)
+        self._column.setContentsMargins(4, 8, 4, 8)
         self._column.setSpacing(6)
         self._column.addStretch(1)
         self._group = QButtonGroup(self)
@@ -44,7 +44,7 @@ class Side(QFrame):
         button.setCheckable(True)
         button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextUnderIcon)
         button.setIconSize(QSize(ICON, ICON))
-        button.setFixedSize(WIDTH - 12, 62)
+        button.setFixedSize(WIDTH - 9, 62)
         button.setAccessibleName(title)
         number = len(self.buttons) + 1
         button.setShortcut(f"Ctrl+{number}")

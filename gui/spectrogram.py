@@ -237,7 +237,7 @@ class Spectrogram(QWidget):
                 text = f"{hz // 1000} kHz" if hz >= 1000 else f"{hz} Hz"
                 width = metrics.horizontalAdvance(text)
                 painter.fillRect(
-                    QRectF(0, y - 8, width + 10, 16), self._theme.color("sunken", 0.6)
+                    QRectF(2, y - 8, width + 8, 16), self._theme.color("sunken", 0.6)
                 )
                 painter.setPen(self._theme.color("dim"))
                 painter.drawText(QPointF(5, y + 4), text)

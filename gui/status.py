@@ -34,6 +34,7 @@ class Status(QObject):
         self._open = self.bypass = self.mute = False
         self.why = ""
         self.lamp: Lamp = "none"
+        self._was: tuple[object, ...] = ()
         driver.connected.connect(self._greet)
         driver.meters.connect(self._read)
         driver.happened.connect(self._hear)
@@ -103,11 +104,10 @@ class Status(QObject):
         self.wait(why)
 
     def _settle(self) -> None:
-        lamp = self._lamp()
-        now = (lamp, self.bypass, self.mute, self.why, self._phase)
-        if now != getattr(self, "_was", None):
+        self.lamp = self._lamp()
+        now = (self.lamp, self.bypass, self.mute, self._phase, self.sentence())
+        if now != self._was:
             self._was = now
-            self.lamp = lamp
             self.changed.emit()
 
     def _lamp(self) -> Lamp:

@@ -9,22 +9,24 @@ from typing import Any, Final
 import msgspec
 from PyQt6.QtCore import QTimer
 from PyQt6.QtGui import QDragEnterEvent, QDropEvent
-from PyQt6.QtWidgets import QFileDialog, QVBoxLayout
+from PyQt6.QtWidgets import QVBoxLayout
 
+from gui.asking import ask_model, ask_sound, ask_table
+from gui.dropping import accept_files, dropped_files
 from gui.ear import BANDS, COLUMN_S, Tag
 from gui.gate_devices import gate_input, gate_output
 from gui.i18n import tr
 from gui.model_choice import SUFFIXES
+from gui.notices import words_of
+from gui.own_thresholds import OwnThresholds
 from gui.page import Context, Page
 from gui.player import Player
 from gui.spectrogram import TICKS_HZ
 from gui.tag_view import TagView
 from gui.tagger import Session, Tagger, Wish
 from realtime.fields import DEFAULT_MODEL
-from realtime.outputs import DeviceEvent, Dropped, Pace
 from realtime.outputs.bands import Bands
 
-SOUNDS: Final = "*.wav *.flac *.ogg *.mp3 *.aiff *.aif *.opus *.w64 *.au"
 MARGINS: Final = (16, 10, 16, 10)
 PATIENCE_MS: Final = 3000  # for a gate that starts
 MOST_PASSED_S: Final = 0.25  # in a frame: longer, and the window was away
@@ -42,7 +44,7 @@ class TagPage(Page):
         self._session: Session | None = None
         self._clock_s: float | None = None
         self._named: dict[str, int] = {}
-        self._own: dict[str, dict[str, float]] = {}  # thresholds by model
+        self._own = OwnThresholds()
         self._wish = Wish(DEFAULT_MODEL)
         self._device = ""  # that was chosen; empty is the gate's
         self._wanted = True
@@ -67,13 +69,13 @@ class TagPage(Page):
     def _wire(self) -> None:
         view = self.view
         view.models.model_chosen.connect(self.choose_model)
-        view.models.file_wanted.connect(self._ask_model)
+        view.models.file_wanted.connect(lambda: ask_model(self, self.choose_model))
         view.inputs.device_chosen.connect(self.choose_device)
-        view.inputs.file_wanted.connect(self._ask_sound)
+        view.inputs.file_wanted.connect(lambda: ask_sound(self, self.choose_sound))
         view.button.clicked.connect(self.toggle)
         view.bars.steered.connect(self._steer)
         view.list.chosen.connect(self._play)
-        view.save.clicked.connect(self._ask_save)
+        view.save.clicked.connect(lambda: ask_table(self, self._save))
         view.clear.clicked.connect(view.list.events.clear)
         self.tagger.opened.connect(self._opened)
         self.tagger.failed.connect(self._failed)
@@ -118,32 +120,13 @@ class TagPage(Page):
     def _listen(self, wish: Wish) -> None:
         self._want(True)
         self.view.note(tr("Opening …"))
-        own = self._own.get(Path(wish.model).stem, {})
-        chosen = self._device
+        own, chosen = self._own.of(wish.model), self._device
         device, exactly = chosen or gate_input(self.context.driver), bool(chosen)
         self.tagger.listen(
-            msgspec.structs.replace(wish, device=device, exactly=exactly, thresholds=dict(own))
+            msgspec.structs.replace(wish, device=device, exactly=exactly, thresholds=own)
         )
 
-    def _ask_model(self) -> None:
-        kinds = " ".join(f"*{s}" for s in SUFFIXES)
-        path, _ = QFileDialog.getOpenFileName(
-            self, tr("A model file"), "", f"{tr('Models')} ({kinds});;{tr('All files')} (*)"
-        )
-        if path:
-            self.choose_model(path)
-
-    def _ask_sound(self) -> None:
-        path, _ = QFileDialog.getOpenFileName(
-            self, tr("A sound file"), "", f"{tr('Sounds')} ({SOUNDS});;{tr('All files')} (*)"
-        )
-        if path:
-            self.choose_sound(path)
-
-    def _ask_save(self) -> None:
-        path, _ = QFileDialog.getSaveFileName(self, tr("Save the events"), "events.csv")
-        if not path:
-            return
+    def _save(self, path: str) -> None:
         try:
             self.view.list.events.write(Path(path))
         except OSError as e:
@@ -155,12 +138,9 @@ class TagPage(Page):
         """A threshold was moved; below 0 it is the model's own again."""
         if self._session is None:
             return
-        own = self._own.setdefault(Path(self._session.wish.model).stem, {})
-        if threshold < 0.0:
-            own.pop(label, None)
-        else:
-            own[label] = threshold
-        self.tagger.steer(own)
+        model = self._session.wish.model
+        self._own.put(model, label, None if threshold < 0.0 else threshold)
+        self.tagger.steer(self._own.of(model))
         self.view.bars.set_thresholds(self._thresholds())
 
     def _play(self, tag: Tag) -> None:
@@ -174,18 +154,14 @@ class TagPage(Page):
 
     def dragEnterEvent(self, event: QDragEnterEvent | None) -> None:
         """Files may be dropped: a model, or a sound."""
-        data = event.mimeData() if event is not None else None
-        if event is not None and data is not None and data.hasUrls():
-            event.acceptProposedAction()
+        accept_files(event)
 
     def dropEvent(self, event: QDropEvent | None) -> None:
         """Use what was dropped."""
-        data = event.mimeData() if event is not None else None
-        for url in data.urls() if data is not None else []:
-            path = url.toLocalFile()
-            if Path(path).suffix.lower() in SUFFIXES:
-                self.choose_model(path)
-            elif path:
+        for path in dropped_files(event):
+            if path.suffix.lower() in SUFFIXES:
+                self.choose_model(str(path))
+            else:
                 self.choose_sound(path)
 
     # --- what the engine says ---------------------------------------------------------------
@@ -226,11 +202,8 @@ class TagPage(Page):
 
     def _thresholds(self) -> dict[str, float]:
         """In force, by label."""
-        if self._session is None:
-            return {}
-        card = self._session.card
-        own = self._own.get(Path(self._session.wish.model).stem, {})
-        return {label: own.get(label, card.threshold(label)) for label in card.labels}
+        session = self._session
+        return self._own.in_force(session.wish.model, session.card) if session else {}
 
     def _take(self) -> None:
         """Take from the queues what has come."""
@@ -253,22 +226,9 @@ class TagPage(Page):
         if best is not None:
             self.view.bars.hear(best, frozenset(self._named))
         while ear.notices:
-            self._tell(ear.notices.popleft())
-
-    def _tell(self, notice: DeviceEvent | Dropped | Pace) -> None:
-        if isinstance(notice, DeviceEvent):
-            says = {
-                "lost": tr("{name} is gone; it is looked for.", name=notice.name),
-                "back": tr("{name} is back.", name=notice.name),
-                "silent": tr("{name} gives only zeros: is it muted?", name=notice.name),
-                "sounding": tr("{name} sounds again.", name=notice.name),
-            }
-            bad = notice.state in ("lost", "silent")
-            self.view.note(says.get(notice.state, ""), "warn" if bad else "dim")
-        elif isinstance(notice, Pace) and notice.state == "behind":
-            self.view.note(
-                tr("The model is slower than the sound: choose a smaller one."), "warn"
-            )
+            text, kind = words_of(ear.notices.popleft())
+            if text:
+                self.view.note(text, kind)
 
     # --- as a page --------------------------------------------------------------------------
 
@@ -308,20 +268,14 @@ class TagPage(Page):
             "model": self._wish.model,
             "own": self.view.models.own,
             "device": self._device,
-            "thresholds": self._own,
+            "thresholds": self._own.save(),
             "on": self.view.on.isChecked(),
             "listens": self._wanted,
         }
 
     def restore(self, kept: dict[str, Any]) -> None:
         """Take them back, as far as they make sense."""
-        own = kept.get("thresholds")
-        if isinstance(own, dict):
-            self._own = {
-                str(model): {str(k): float(v) for k, v in values.items() if _is_share(v)}
-                for model, values in own.items()
-                if isinstance(values, dict)
-            }
+        self._own.restore(kept.get("thresholds"))
         models = kept.get("own")
         if isinstance(models, list):
             self.view.models.own = [str(m) for m in models if Path(str(m)).is_file()]
@@ -338,7 +292,3 @@ class TagPage(Page):
         """End the engine and the player."""
         self.tagger.finish()
         self.player.finish()
-
-
-def _is_share(value: Any) -> bool:
-    return isinstance(value, (int, float)) and 0.0 <= value <= 1.0

@@ -188,3 +188,14 @@ def _usable(clip: Clip) -> tuple[tuple[float, float], ...]:
         return ()
     gate = gate_of_levels(hop_levels(clip.audio, RATE)[None])[0]
     return tuple((a / HOPS_PER_S, min(b / HOPS_PER_S, clip.seconds)) for a, b in runs(gate))
+
+
+def sound_of(path: Path) -> tuple[NDArray[np.float32], int] | None:
+    """A recording as it is played, and its rate; None if it cannot be read."""
+    import soundfile
+
+    try:
+        audio, rate = soundfile.read(path, dtype="float32", always_2d=True)
+    except (soundfile.SoundFileError, OSError):
+        return None
+    return audio.mean(axis=1), rate

@@ -9,16 +9,15 @@ from typing import Final
 from PyQt6.QtCore import Qt, pyqtSignal
 from PyQt6.QtGui import QDragEnterEvent, QDropEvent, QResizeEvent
 from PyQt6.QtWidgets import (
-    QFileDialog,
     QFrame,
     QLabel,
     QPushButton,
-    QScrollArea,
     QVBoxLayout,
-    QWidget,
 )
 
 from gui.aside import aside
+from gui.asking import ask_sounds
+from gui.dropping import accept_files, dropped_files
 from gui.i18n import tr
 from gui.record_button import RecordButton
 from gui.take import (
@@ -29,6 +28,7 @@ from gui.take import (
     judge_take,
     new_take_path,
 )
+from gui.take_list import TakeList
 from gui.take_row import TakeRow
 from gui.theme import GRID, Theme
 from gui.time_bar import TimeBar
@@ -36,7 +36,6 @@ from realtime.errors import RtError
 from realtime.learn.demands import LEAST_S
 from realtime.learn.examples import list_files
 
-SOUNDS: Final = "*.wav *.flac *.ogg *.mp3 *.aiff *.aif *.opus *.w64 *.au *.caf"
 MOST_FILES: Final = 200
 LOW: Final = 340  # pixels
 
@@ -92,7 +91,7 @@ class Takes(QFrame):
             if wanted
             else tr("Add files of everything else")
         )
-        add.clicked.connect(self._ask)
+        add.clicked.connect(lambda: self.add(ask_sounds(self)))
         self.recorder = RecordButton(self.side, self._theme, add)
         self.recorder.done.connect(self._recorded)
         self.recorder.complained.connect(self.complained)
@@ -102,30 +101,14 @@ class Takes(QFrame):
         self._empty = QLabel(tr("or drop sound files here"))
         self._empty.setObjectName("drop")
         self._empty.setAlignment(Qt.AlignmentFlag.AlignCenter)
-        inside = QWidget()
-        inside.setStyleSheet("background: transparent")
-        self._list = QVBoxLayout(inside)
-        self._list.setContentsMargins(0, 0, GRID // 2, 0)
-        self._list.setSpacing(GRID // 2)
-        self._list.addStretch(1)
-        area = QScrollArea()
-        area.setStyleSheet("background: transparent")
-        area.setWidget(inside)
-        area.setWidgetResizable(True)
-        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        area.setMinimumHeight(72)
+        self._list = TakeList()
         layout = QVBoxLayout(self)
         layout.setContentsMargins(2 * GRID, GRID + 4, 2 * GRID, GRID)
         layout.setSpacing(GRID)
-        for widget in (title, words):
+        for widget in (title, words, self.recorder, self._bar, self._advice):
             layout.addWidget(widget)
-        layout.addWidget(self.recorder)
-        layout.addWidget(self._bar)
-        layout.addWidget(self._advice)
         layout.addWidget(self._empty, 1)
-        layout.addWidget(area, 1)
-        self._area = area
+        layout.addWidget(self._list, 1)
 
     def _dress(self) -> None:
         colors = self._theme.colors
@@ -217,8 +200,7 @@ class Takes(QFrame):
         row.left_out.connect(self._leave_out)
         row.cut.connect(self._cut)
         self._rows.insert(0, row)
-        self._list.insertWidget(0, row)
-
+        self._list.put(row)
         if self._unread is None:
             self._judge(row)
         else:
@@ -261,9 +243,7 @@ class Takes(QFrame):
 
     def _drop(self, row: TakeRow) -> None:
         self._rows.remove(row)
-        self._list.removeWidget(row)
-        row.hide()
-        row.deleteLater()
+        self._list.drop(row)
 
     def _judge_all(self) -> None:
         text, must = advice(self.takes, self.side, self._least_s)
@@ -280,7 +260,7 @@ class Takes(QFrame):
                 style.polish(self._advice)
         self._empty.setVisible(not self._rows)
         self._make_room()
-        self._area.setVisible(bool(self._rows))
+        self._list.setVisible(bool(self._rows))
         self.recorder.stand_out(bool(self.blocked))
         self.changed.emit()
 
@@ -310,20 +290,10 @@ class Takes(QFrame):
 
     # --- files ------------------------------------------------------------------------------
 
-    def _ask(self) -> None:
-        paths, _ = QFileDialog.getOpenFileNames(
-            self, tr("Sound files"), "", f"{tr('Sounds')} ({SOUNDS});;{tr('All files')} (*)"
-        )
-        self.add(map(Path, paths))
-
     def dragEnterEvent(self, event: QDragEnterEvent | None) -> None:
         """Files and folders may be dropped."""
-        data = event.mimeData() if event is not None else None
-        if event is not None and data is not None and data.hasUrls():
-            event.acceptProposedAction()
+        accept_files(event)
 
     def dropEvent(self, event: QDropEvent | None) -> None:
         """Take them."""
-        data = event.mimeData() if event is not None else None
-        urls = data.urls() if data is not None else []
-        self.add(Path(u.toLocalFile()) for u in urls if u.isLocalFile())
+        self.add(dropped_files(event))

@@ -8,16 +8,16 @@ from typing import Any, Final
 from PyQt6.QtWidgets import QStackedWidget, QVBoxLayout
 
 from gui.aside import aside
-from gui.compare import Compare, gate_path
+from gui.compare import Compare
 from gui.corrections import Kind
 from gui.examples import Examples
 from gui.gate_devices import gate_input, gate_output
 from gui.i18n import tr
-from gui.keeping import keep_gate, learned_gates
+from gui.keeping import gate_path, keep_gate, learned_gates, propose_name
 from gui.lesson import Lesson
 from gui.page import Context, Page
 from gui.player import Player
-from gui.take import SideName, Take, on_both
+from gui.take import SideName, Take, on_both, sound_of
 from gui.trial import Outcome, Task
 from realtime.learn.demands import LEAST_MORE_S, LEAST_S
 
@@ -143,26 +143,10 @@ class TeachPage(Page):
         self.examples.show_learning(False)
         self._kept = None
         self.player.device = gate_output(self.context.driver)
-        self.compare.show_outcome(outcome, self._proposal(outcome.task))
+        takes = self.examples.sides["open"].takes
+        self.compare.show_outcome(outcome, propose_name(outcome.task.base, takes))
         self._stack.setCurrentWidget(self.compare)
         self.compare.lanes.play_button.setFocus()
-
-    def _proposal(self, task: Task) -> str:
-        """A name that says something: that of the gate before, or of the recordings' folder."""
-        if task.base is not None:
-            return task.base.stem
-        folders = {t.path.parent for t in self.examples.sides["open"].takes}
-        if len(folders) == 1 and all(
-            t.origin == "file" for t in self.examples.sides["open"].takes
-        ):
-            found = folders.pop().name
-            if found and found not in ("open", "wav", "sounds", "samples"):
-                return found[:40]
-        name = tr("my sound")
-        number = 2
-        while gate_path(name).exists():
-            name, number = f"{tr('my sound')} {number}", number + 1
-        return name
 
     def keep(self, name: str) -> None:
         """Keep the new gate under a name."""
@@ -221,7 +205,7 @@ class TeachPage(Page):
                 self.player.play([audio], rate, take.path, begin=begin)
                 self._show_playing(take.path, begin)
 
-        aside(self, lambda: _sound_of(take.path), read)
+        aside(self, lambda: sound_of(take.path), read)
 
     def _move(self, at: float) -> None:
         if isinstance(self.player.what, Path):
@@ -290,14 +274,3 @@ class TeachPage(Page):
         for takes in self.examples.sides.values():
             takes.recorder.finish()
         self.player.finish()
-
-
-def _sound_of(path: Path) -> tuple[Any, int] | None:
-    """A recording as it is played; None if it cannot be read."""
-    import soundfile
-
-    try:
-        audio, rate = soundfile.read(path, dtype="float32", always_2d=True)
-    except (soundfile.SoundFileError, OSError):
-        return None
-    return audio.mean(axis=1), rate

@@ -37,7 +37,7 @@ def more():
     level = LOUD if under is None else FAINT
     piece = rng.uniform(-level, level, PIECE).astype(np.float32)
     if under is not None:
-        piece += np.take(under, range(at, at + PIECE), mode="wrap")
+        piece += under[np.arange(at, at + PIECE) % len(under)]
         at += PIECE
     return piece
 

@@ -119,3 +119,44 @@ def panel(one_panel):
     one_panel.window.open_page("gate")
     assert one_panel.status.lamp == "waiting"
     return one_panel
+
+
+@pytest.fixture
+def figures_of():
+    """Makes figures of a trial as rt-gate learn gives them."""
+
+    def make(cost, missed=0):
+        return {
+            "onset_cut_ms": {"median": 10.0, "p95": 20.0}, "targets": 80, "missed": missed,
+            "false_open_s_per_min": 10 * cost, "target_lost_pct": 100 * cost, "cost": cost,
+        }  # fmt: skip
+
+    return make
+
+
+@pytest.fixture
+def report(figures_of):
+    """Makes a report as rt-gate learn gives it."""
+
+    def make(
+        use="learned", advice="Use the learned gate, which is the better one at any level"
+    ):
+        level = {
+            "threshold_db": -42, "close_db": -48.0, "hold_ms": 20.0, "key_highpass": 0.0,
+            "key_lowpass": 500.0,
+        }  # fmt: skip
+        return {
+            "use": use,
+            "advice": advice,
+            "audition": {"file": "x.wav", "open": [[1.0, 2.0]]},
+            "held_back": [
+                {
+                    "levels": levels, "lookahead_ms": ahead, "learned": figures_of(0.05),
+                    "level": figures_of(0.2, 3), "level_settings": level,
+                }
+                for levels in ("recorded", "any")
+                for ahead in (0.0, 20.0)
+            ],
+        }  # fmt: skip
+
+    return make

@@ -2,7 +2,7 @@
 
 import pytest
 from PyQt6.QtCore import Qt
-from PyQt6.QtGui import QColor
+from PyQt6.QtGui import QColor, QFontMetrics
 from PyQt6.QtWidgets import (
     QAbstractButton,
     QAbstractSlider,
@@ -16,7 +16,7 @@ from PyQt6.QtWidgets import (
 from gui import i18n
 from gui.gate_page import GatePage
 from gui.palette import DARK, LIGHT
-from gui.side import WIDTH
+from gui.side import WIDTH, Side
 from gui.theme import Theme
 
 pytestmark = pytest.mark.xdist_group("looks")  # one panel for all of them
@@ -105,7 +105,23 @@ def test_the_gate_page_fits_a_small_screen_in_each_language(context, qtbot, lang
     page.resize(800 - WIDTH, 394)
     page.show()
     qtbot.waitExposed(page)
-    assert page._scroll.widget().width() <= page._scroll.viewport().width()
+    assert page._body.widget().width() <= page._body.viewport().width()
+
+
+@pytest.mark.parametrize("language", sorted(i18n.NAMES))
+def test_the_names_of_the_pages_fit_their_buttons(qtbot, language):
+    """Also that of the page that is there, which is bold, inside a frame of two pixels."""
+    i18n.use(language)
+    theme = Theme("dark")
+    side = Side(theme)
+    qtbot.addWidget(side)
+    for title in ("Gate", "Tag", "Teach", "Settings"):
+        side.add(title, i18n.tr(title))
+    widest = max(
+        QFontMetrics(theme.font(12, bold=True)).horizontalAdvance(button.text())
+        for button in side.buttons.values()
+    )
+    assert widest <= side.buttons["Gate"].width() - 4
 
 
 @pytest.mark.parametrize("page", ["gate", "tag", "teach", "settings"])

@@ -78,7 +78,7 @@ def test_a_threshold_moves_by_keyboard_and_by_mouse(qtbot, heard):
     qtbot.keyClick(row, Qt.Key.Key_PageDown)
     assert row.value() == 86
     assert heard.save()["thresholds"] == {"kws12": {"go": 0.86}}
-    track = row._track()
+    track = row._track
     middle = track.center().toPoint()
     qtbot.mousePress(row, Qt.MouseButton.LeftButton, pos=middle)
     qtbot.mouseRelease(row, Qt.MouseButton.LeftButton, pos=middle)

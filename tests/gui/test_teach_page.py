@@ -11,11 +11,9 @@ import soundfile
 from PyQt6.QtCore import Qt
 from PyQt6.QtWidgets import QAbstractButton, QComboBox, QLineEdit
 
-from gui.compare import gate_path
-from gui.lanes import parted
+from gui.keeping import gate_path
 from gui.teach_page import TeachPage
-from gui.trial import Outcome, Task, Trial, level_settings
-from gui.verdict import columns, figures, verdict
+from gui.trial import Outcome, Task, Trial
 from realtime.runners import open_runner
 
 RATE = 16_000
@@ -168,38 +166,8 @@ def test_a_lesson_from_the_recordings_to_the_gate_page(
     assert context.said[-1] == "Show it more of one side or of both."
 
 
-# --- the outcome, from a report as rt-gate learn gives it ------------------------------------
-
-
-def figures_of(cost, missed=0):
-    return {
-        "onset_cut_ms": {"median": 10.0, "p95": 20.0}, "targets": 80, "missed": missed,
-        "false_open_s_per_min": 10 * cost, "target_lost_pct": 100 * cost, "cost": cost,
-    }  # fmt: skip
-
-
-def report(use="learned", advice="Use the learned gate, which is the better one at any level"):
-    level = {
-        "threshold_db": -42, "close_db": -48.0, "hold_ms": 20.0, "key_highpass": 0.0,
-        "key_lowpass": 500.0,
-    }  # fmt: skip
-    return {
-        "use": use,
-        "advice": advice,
-        "audition": {"file": "x.wav", "open": [[1.0, 2.0]]},
-        "held_back": [
-            {
-                "levels": levels, "lookahead_ms": ahead, "learned": figures_of(0.05),
-                "level": figures_of(0.2, 3), "level_settings": level,
-            }
-            for levels in ("recorded", "any")
-            for ahead in (0.0, 20.0)
-        ],
-    }  # fmt: skip
-
-
 @pytest.fixture
-def outcome(tmp_path):
+def outcome(tmp_path, report):
     rng = np.random.default_rng(2)
     audio = rng.normal(0, 0.1, 4 * RATE).astype(np.float32)
     gate = tmp_path / "new.gate"
@@ -208,65 +176,6 @@ def outcome(tmp_path):
     level = Trial("level", audio, ((0.0, 4.0),))
     task = Task((tmp_path / "a.wav",), ())
     return Outcome(task, gate, report(), audio, RATE, ((1.0, 2.0),), (level, learned))
-
-
-def test_the_level_gate_is_the_one_of_the_report():
-    assert level_settings(report()) == {
-        "threshold_db": -42.0, "close_db": -48.0, "hold_ms": 20.0, "key_lowpass": 500.0,
-    }  # fmt: skip
-    assert level_settings({"old_examples": {}}) == {}
-
-
-@pytest.mark.parametrize(
-    ("use", "advice", "text", "good"),
-    [
-        ("learned", "better one at any level: rt-gate", "and at others.", True),
-        ("learned", "better one at your levels: rt-gate", "at others they tie", True),
-        ("level", "at your levels; should levels change much, the", "Should levels", False),
-        ("either", "(neither is good yet: record more)", "Neither is good yet", False),
-    ],
-)
-def test_the_verdict_is_that_of_the_program(use, advice, text, good):
-    head, words, worth = verdict(report(use, advice))
-    assert text in words
-    assert worth is good
-    assert ("Your gate is the better one" in head) is good
-
-
-def test_the_figures_say_which_is_better():
-    rows = dict(figures(report()))
-    assert rows["Missed altogether"] == [("0 of 80", True), ("3 of 80", False)] * 2
-    assert rows["Beginning cut off"] == [("10 ms", False)] * 4
-    assert rows["– in the worst 5 %"][0] == ("20 ms", False)
-    assert rows["Wanted sound lost"][:2] == [("5.0 %", True), ("20.0 %", False)]
-    assert len(columns(report())) == 4
-
-
-def test_what_learning_more_did():
-    more = {
-        "old_examples": {
-            "before": {"right_pct": 97.0}, "after": {"right_pct": 96.9}, "worse": False,
-        },
-        "new_examples": {"before": figures_of(0.3), "after": figures_of(0.1)},
-    }  # fmt: skip
-    head, text, good = verdict(more)
-    assert head == "It has learned, and forgotten nothing."
-    assert "96.9 %" in text
-    assert good
-    assert len(figures(more)[0][1]) == len(columns(more)) == 2
-    for figures_ in more["new_examples"].values():  # only of what shall stay out
-        figures_ |= {"targets": 0, "target_lost_pct": None}
-        figures_["onset_cut_ms"] = {"median": None, "p95": None}
-    assert [name for name, _ in figures(more)] == ["Wrongly open, in a minute"]
-    more["old_examples"]["worse"] = True
-    assert "keep the old gate" in verdict(more)[0]
-
-
-def test_openings_that_are_wrong_are_told_from_right_ones():
-    right, wrong = parted(((0.0, 0.5), (0.95, 3.0)), ((1.0, 2.0),))
-    assert right == ((0.95, 2.1),)
-    assert wrong == ((0.0, 0.5), (2.1, 3.0))
-    assert parted((), ((1.0, 2.0),)) == ((), ())
 
 
 def test_before_and_after_are_heard_in_turn(qtbot, page, outcome):
