@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from realtime.commands.common import Interrupts, Parser, say, start_logging
+from realtime.commands.common import Interrupts, say, start_logging
 from realtime.commands.lessons import (
     bar,
     lines,
@@ -21,11 +21,10 @@ from realtime.commands.lessons import (
     print_table,
     read_aloud,
     refuse_inputs,
-    whole_number,
     write,
     written,
 )
-from realtime.errors import UsageError
+from realtime.commands.tag_learn_options import DEFAULT, agree, false_alarms, parser
 
 if TYPE_CHECKING:
     from realtime.learn.examples import Side
@@ -35,76 +34,12 @@ if TYPE_CHECKING:
     from realtime.wake.memory import Memory
     from realtime.wake.model_file import WakeFile
 
-DEFAULT = "ears"
-PER_DAY = 12.0
-EXAMPLES = """
-examples:
-  rt-tag learn --label doorbell --open rings/ --closed kitchen.wav -o mine.onnx
-  rt-tag --model mine.onnx                                     live
-  rt-tag learn --from mine.onnx --closed clips/ -o better.onnx         it took a pan for it
-  rt-tag learn --from mine.onnx --label kettle --open whistle*.wav -o both.onnx
-"""
-
-
-class _Labelled(argparse.Action):
-    """`--label NAME --open FILES`, any number of times: pairs in `sounds`."""
-
-    def __call__(
-        self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, values: Any,
-        option_string: str | None = None,
-    ) -> None:  # fmt: skip
-        """Begin a label, or give the last one its files."""
-        sounds: list[tuple[str, list[str]]] = namespace.sounds or []
-        namespace.sounds = sounds
-        if option_string == "--label":
-            sounds.append((values, []))
-        elif sounds and not sounds[-1][1]:
-            sounds[-1][1].extend(values)
-        elif sounds:
-            raise UsageError(
-                f"--open is given twice for {sounds[-1][0]}",
-                "give all its files at once, or another --label before",
-            )
-        else:
-            sounds.append(("", list(values)))
-
-
-def parser() -> argparse.ArgumentParser:
-    """The options of rt-tag learn."""
-    p = Parser(
-        prog="rt-tag learn",
-        description="Make a model that finds your sound, of three to twenty recordings of it.",
-        epilog=EXAMPLES,
-    )
-    files = "DIR_OR_FILE"
-    pairs: dict[str, Any] = {"dest": "sounds", "action": _Labelled}
-    text = "what to call the sound; again for another one"
-    p.add_argument("--label", **pairs, metavar="NAME", help=text)
-    text = "recordings of the label before it"
-    p.add_argument("--open", **pairs, nargs="+", metavar=files, help=text)
-    text = "minutes of the room without these sounds; clips of false alarms"
-    p.add_argument("--closed", nargs="+", metavar=files, default=[], help=text)
-    p.add_argument("-o", "--output", metavar="FILE.onnx", help="the model that is made")
-    text = "a learned model that is shown more, or another label"
-    p.add_argument("--from", dest="base", metavar="FILE.onnx", help=text)
-    text = f"put up with so many in a day of the shipped sounds ({PER_DAY:g})"
-    p.add_argument("--false-alarms-per-day", metavar="N", help=text)
-    text = f"tagger whose network is used, a shipped name or a file ({DEFAULT})"
-    p.add_argument("--model", metavar="NAME|FILE", help=text)
-    p.add_argument("--name", help="of the model (that of its file)")
-    p.add_argument("--seed", metavar="N", default="1", help="of all chance (1)")
-    p.add_argument("--json", action="store_true", help="the result as one JSON object")
-    text = "how far it is as JSON lines on stdout, the result as the last one"
-    p.add_argument("--progress", action="store_true", help=text)
-    p.add_argument("-v", "--verbose", action="count", default=0, help="say more; -vv all")
-    return p
-
 
 def main(argv: Sequence[str]) -> int:
     """Run rt-tag learn; the exit status."""
     args = parser().parse_args(argv)
     start_logging(args.verbose)
-    seed = _agree(args)
+    seed = agree(args)
     began = time.monotonic()
     from realtime.library import find_model
     from realtime.wake.hours import hours_of
@@ -165,7 +100,7 @@ def _learn(
     old = base.memory
     new = hear(clips, base.ears, hours, seed, progress)
     lessons = old.lessons if old else 0
-    per_day = _per_day(args, base)
+    per_day = false_alarms(args, base.card.recipe)
     memory = Memory(base.ears.digest, [*(old.examples if old else []), *new], lessons + 1)
     learned = learn(memory, hours, per_day, seed, progress)
     changed = report.compare(learn(old, hours, per_day, seed, progress), learned) if old else {}
@@ -184,64 +119,6 @@ def _learn(
             say(f"warning: {text}")
     result["table"] = report.table(learned)
     return result
-
-
-def _agree(args: argparse.Namespace) -> int:
-    """Refuse options that are missing or contradict each other; the seed."""
-    args.sounds = args.sounds or []
-    if not args.output:
-        raise UsageError("-o is missing", "name the model to make: -o mine.onnx")
-    if args.base and args.model:
-        raise UsageError("--from and --model are both given", "--from brings its own network")
-    if args.base and not (args.sounds or args.closed):
-        raise UsageError("--from learns more, and no examples are given", "give --closed FILES")
-    if not args.base and not args.sounds:
-        raise UsageError(
-            "--label and --open are missing", "say what to find: --label doorbell --open FILES"
-        )
-    _agree_labels(args.sounds)
-    _per_day(args, None)
-    return whole_number("--seed", args.seed)
-
-
-def _agree_labels(sounds: list[tuple[str, list[str]]]) -> None:
-    from realtime.wake.model_file import OTHER
-
-    names = [label for label, _ in sounds]
-    for label, files in sounds:
-        if not label.strip():
-            raise UsageError(
-                "--open has no label", "say what it is before it: --label doorbell --open FILES"
-            )
-        if not files:
-            raise UsageError(f"--label {label} has no --open", "give its recordings after it")
-        if names.count(label) > 1:
-            raise UsageError(
-                f"--label {label} is given twice", "give all its files after one --open"
-            )
-        if label == OTHER or "," in label or "=" in label or not label.isprintable():
-            raise UsageError(
-                f"--label {label!r} cannot be used",
-                f"choose another word: {OTHER} is what is none of the labels, and options part "
-                "labels by , and =",
-            )
-
-
-def _per_day(args: argparse.Namespace, base: WakeFile | None) -> float:
-    """False alarms a day: as asked, as before, or as usual."""
-    given = args.false_alarms_per_day
-    if given is None:
-        known = base.card.recipe.get("false_alarms_per_day") if base else None
-        return float(known) if known is not None else PER_DAY
-    try:
-        number = float(given)
-    except ValueError:
-        number = 0.0
-    if not 0.01 <= number <= 10_000.0:
-        raise UsageError(
-            f"--false-alarms-per-day is {given}", "give a number from 0.01 to 10000"
-        )
-    return number
 
 
 def _refuse_files(args: argparse.Namespace, model: Path) -> None:

@@ -40,8 +40,8 @@ PAUSE_S: Final = (0.05, 0.5)
 HISS_DB: Final = -70.0
 CLIP_S: Final = 7.0  # of one recording at most
 HELD: Final = ("happy", "eight")  # words that docs/wake.md measures with
-MOST: Final = {"teach": 15, "count": 50}  # recordings of one word
-TALK: Final = {"teach": 150, "count": 900}
+MOST: Final = {"teach": 12, "count": 25}  # recordings of one word
+TALK: Final = {"teach": 120, "count": 500}
 TEACHING_HOP_S: Final = 0.5
 SEED: Final = 1
 TRAINED_ON: Final = [
@@ -124,8 +124,16 @@ def heard_by(
     streams, codes, learned = [], [], []
     hop = round(hop_s * ears.rate)
     began = time.monotonic()
-    for sound, kind, known in stretches(chosen, root, kinds, ears.rate):
-        stream = ears.stream(sound, hop_s)[: len(sound) // hop]
+    waiting: list[tuple[int, NDArray[np.int16], bool]] = []
+
+    def sounds() -> Iterator[Floats]:
+        for sound, kind, known in stretches(chosen, root, kinds, ears.rate):
+            waiting.append((len(sound), kind, known))
+            yield sound
+
+    for whole in ears.stream_all(sounds(), hop_s):
+        samples, kind, known = waiting.pop(0)
+        stream = whole[: samples // hop]
         middle = (np.arange(len(stream)) + 1) * hop - ears.samples // 2
         streams.append(stream)
         codes.append(kind[np.maximum(middle, 0)])

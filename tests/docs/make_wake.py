@@ -20,7 +20,7 @@ import argparse
 import csv
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -56,7 +56,7 @@ WORDS = ("happy", "eight")
 COUNTS = (3, 5, 10, 20)
 DRAWS = 5
 PER_DAY = 12.0
-POOL = 40  # speakers of a word that examples are drawn from
+POOL = 30  # speakers of a word that examples are drawn from
 RATE = 16_000
 SEED = 1
 WHO = ("ours", "centroid")
@@ -82,10 +82,10 @@ class Heard:
             self._found[path] = hear([(label, clip)], self._ears, self._hours, seed=1)
         return self._found[path]
 
-    def stream(self, sound: Floats) -> Floats:
-        """Windows of a stretch in the directions of the hours."""
-        kept = to_bytes(self._hours.space.of(self._ears.stream(sound, HOP_S)))
-        return from_bytes(kept)
+    def streams(self, sounds: Iterable[Floats]) -> list[Floats]:
+        """Windows of stretches in the directions of the hours."""
+        found = self._ears.stream_all(sounds, HOP_S)
+        return [from_bytes(to_bytes(self._hours.space.of(stream))) for stream in found]
 
 
 def sources(target: str, root: Path) -> tuple[list[list[Path]], list[list[Path]]]:
@@ -130,7 +130,7 @@ def unknown_sounds(manifest: Path, root: Path, heard: Heard) -> list[Floats]:
     every = list(pieces.values())
     every = [every[i] for i in np.random.default_rng(SEED).permutation(len(every))]
     print(f"{len(every)} recordings of the part test", file=sys.stderr)
-    return [heard.stream(sound) for sound, _, _ in stretches(every, root, [""], RATE)]
+    return heard.streams(sound for sound, _, _ in stretches(every, root, [""], RATE))
 
 
 def judged(
