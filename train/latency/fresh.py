@@ -8,9 +8,12 @@ makes those.
 from __future__ import annotations
 
 import contextlib
-import io
+import os
+import sys
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from models.catalogue import CATALOGUE
 from realtime.card import FORMAT, Card, InputSpec
@@ -77,8 +80,9 @@ def write_fresh(name: str, path: Path, seed: int = 1) -> Card:
     faults = []
     # the older exporter first: ten times as quick, and the runtime fuses both forms alike
     for newer in (False, True):
+        more: dict[str, Any] = {"external_data": False, "verbose": False} if newer else {}
         try:
-            with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+            with warnings.catch_warnings(), _quiet():
                 warnings.simplefilter("ignore")
                 torch.onnx.export(
                     network,
@@ -88,10 +92,29 @@ def write_fresh(name: str, path: Path, seed: int = 1) -> Card:
                     opset_version=OPSET,
                     input_names=["features"],
                     output_names=["scores"],
-                    **({"external_data": False, "verbose": False} if newer else {}),
+                    **more,
                 )
         except Exception as e:  # torch's exporters have no common base of errors
             faults.append((str(e).strip().splitlines() or [type(e).__name__])[0])
         else:
             return card_of(name)
     raise ModelError(f"{name} has no ONNX form: {faults[0][:200]}")
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Let nothing through that is printed: C++ does it too, a whole graph at a time."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    with Path(os.devnull).open("w") as nowhere:
+        saved = {fd: os.dup(fd) for fd in (1, 2)}
+        try:
+            for fd in saved:
+                os.dup2(nowhere.fileno(), fd)
+            yield
+        finally:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            for fd, copy in saved.items():
+                os.dup2(copy, fd)
+                os.close(copy)
