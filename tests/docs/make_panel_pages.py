@@ -1,9 +1,9 @@
 """Make the pictures of the tag page and the teach page for docs/panel.md.
 
-    python tests/docs/make_panel_pages.py
+    python tests/docs/make_panel_pages.py [tag]
 
 No screen and no sound card is needed. The tag page listens to the bundled recording; the teach
-page learns spoken words against claps, which takes a minute or more.
+page learns spoken words against claps, which takes a minute or more; with `tag` it is left out.
 """
 
 from __future__ import annotations
@@ -77,6 +77,8 @@ def draw(room: Path) -> None:
     wait(lambda: False, LISTEN_S)
     keep("panel-tag", tag)
     tag.finish()
+    if sys.argv[1:] == ["tag"]:
+        return
     theme.choose("light")
     window.open_page("teach")
     teach = window.pages["teach"]

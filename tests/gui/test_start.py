@@ -116,7 +116,7 @@ def test_it_starts_with_the_desktop(monkeypatch, tmp_path):
     assert not autostart.is_on()
 
 
-def test_a_panel_that_is_killed_leaves_no_gate_behind(no_sound, tmp_path):
+def test_two_panels_are_one_and_if_it_is_killed_no_gate_stays(no_sound, tmp_path):
     room = tmp_path / "run" / "rt-tag"
     panel = subprocess.Popen(
         [sys.executable, "-c", RUN, "--config", str(tmp_path / "p.json")],
@@ -128,6 +128,10 @@ def test_a_panel_that_is_killed_leaves_no_gate_behind(no_sound, tmp_path):
         assert time.monotonic() < until, panel.communicate()
         time.sleep(0.1)
     gate = int(found[0].stem.removeprefix("gate-"))
+    second = rt_panel("--config", str(tmp_path / "p.json"), QT_QPA_PLATFORM="offscreen")
+    assert second.returncode == 0, second.stderr
+    assert list(room.glob("gate-*.json")) == found
+    assert panel.poll() is None
     panel.kill()
     panel.communicate()
     while found[0].exists() or Path(f"/proc/{gate}").exists():

@@ -5,9 +5,13 @@ import stat
 
 import pytest
 
+from gui.driver import GateDriver
 from gui.pairs import MOST, Pairs
 from gui.presets import OURS, Presets
+from gui.status import Status
 from gui.store import Store
+from gui.theme import Theme
+from gui.window import Window
 
 
 def test_what_is_kept_comes_back(store):
@@ -30,6 +34,16 @@ def test_a_corrupt_file_is_kept_aside_and_said_and_defaults_serve(tmp_path, qapp
     store.put("theme", "dark")
     store.flush()
     assert json.loads(path.read_text())["theme"] == "dark"
+
+
+def test_the_window_says_that_settings_could_not_be_read(tmp_path, qtbot):
+    path = tmp_path / "panel.json"
+    path.write_text('{"theme": "dark"')
+    driver, store = GateDriver(), Store(path)
+    window = Window(driver, Status(driver), store, Theme("dark"))
+    qtbot.addWidget(window)
+    (aside,) = tmp_path.glob("panel.json.bad-*")
+    assert window.bar.words.text().endswith(f"they are kept as {aside}.")
 
 
 def test_no_text_at_all_is_kept_aside_too(tmp_path, qapp):

@@ -8,12 +8,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-from PyQt6.QtCore import Qt
-from PyQt6.QtWidgets import QAbstractButton, QComboBox, QLineEdit
+from PyQt6.QtCore import Qt, QTimer
+from PyQt6.QtWidgets import QAbstractButton, QApplication, QComboBox, QLineEdit
 
 from gui.keeping import gate_path
+from gui.status import Status
 from gui.teach_page import TeachPage
 from gui.trial import Outcome, Task, Trial
+from gui.window import Window
 from realtime.runners import open_runner
 
 RATE = 16_000
@@ -111,6 +113,37 @@ def test_closing_while_it_learns_leaves_nothing(qtbot, page, sides):
     assert time.monotonic() - began < 1.3  # a second, on a machine that does much else
     assert not folder.exists()
     assert not page.lesson.runs
+
+
+def test_closing_the_window_while_it_learns_asks_first(qtbot, context, sides):
+    """Once no, once yes: then the lesson ends within a second, and nothing of it is left."""
+    window = Window(context.driver, Status(context.driver), context.store, context.theme)
+    qtbot.addWidget(window)
+    window.open_page("teach")
+    window.show()
+    page, asked, left = window.pages["teach"], [], []
+    window.left.connect(lambda: left.append(time.monotonic()))
+    show(qtbot, page, [sides[0]], [sides[1]])
+    learn(qtbot, page)
+    folder = page.lesson._folder
+
+    def answer(text):
+        box = QApplication.activeModalWidget()
+        asked.append(box.informativeText())
+        found = [b for b in box.buttons() if b.text().replace("&", "") == text]
+        found[0].click() if found else box.reject()
+
+    QTimer.singleShot(100, lambda: answer("Go on"))
+    assert not window.close()
+    assert page.lesson.runs
+    assert window.isVisible()
+    QTimer.singleShot(100, lambda: answer("End"))
+    began = time.monotonic()
+    assert window.close()
+    assert left[0] - began < 1.4  # a tenth until the answer, a second, and some for others
+    assert not page.lesson.runs
+    assert not folder.exists()
+    assert asked == ["It is learning; what it has learned so far would be lost."] * 2
 
 
 def test_a_lesson_that_fails_says_so_plainly(qtbot, page, sides, tmp_path):
