@@ -77,7 +77,7 @@ class Cluster:
             options |= {"num_cpus": count or None, "include_dashboard": False}
         try:
             ray.init(logging_level=logging.ERROR, log_to_driver=False, **options)
-        except (ConnectionError, ValueError, RuntimeError) as e:
+        except Exception as e:  # Ray raises any kind
             raise OutputError(
                 f"--ray {address}: no cluster answers: {e}", "ray status says what there is"
             ) from e

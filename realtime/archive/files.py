@@ -38,8 +38,8 @@ class Entry(msgspec.Struct, frozen=True):
 def list_files(inputs: Sequence[str], recursive: bool, raw: bool = False) -> list[Entry]:
     """The files of an archive: those named, and the sounds below the folders named.
 
-    Folders are walked in the order of names; names that begin with a dot are left out, and
-    links to folders are not followed. A file that comes twice counts once.
+    Folders are walked in the order of names; names that begin with a dot, pipes and devices are
+    left out, and links to folders are not followed. A file that comes twice counts once.
 
     Args:
         inputs: files and folders.
@@ -58,8 +58,9 @@ def list_files(inputs: Sequence[str], recursive: bool, raw: bool = False) -> lis
             if not recursive:
                 raise UsageError(f"{given} is a folder", "add --recursive")
             for one in _walk(path, endings):
-                entry = _entry(one)
-                found.setdefault(entry.name, entry)
+                if _may_end(one):
+                    entry = _entry(one)
+                    found.setdefault(entry.name, entry)
         else:
             entry = _entry(path)
             found.setdefault(entry.name, entry)
@@ -77,6 +78,11 @@ def _walk(folder: Path, endings: frozenset[str]) -> Iterator[Path]:
         for name in sorted(names):
             if not name.startswith(".") and os.path.splitext(name)[1].lower() in endings:  # noqa: PTH122  no object for each of a million names
                 yield Path(top, name)
+
+
+def _may_end(path: Path) -> bool:
+    """Not for pipes and devices, which are heard when they are named, and may never end."""
+    return path.is_file() or not path.exists()
 
 
 def _entry(path: Path) -> Entry:
