@@ -176,7 +176,8 @@ def gate(args: argparse.Namespace) -> int:
         raise UsageError("--control belongs to live sound", "leave it out, or IN and OUT")
     if not args.inputs:
         return live(args, options, settings, runner)
-    from realtime.commands.gate_file import Run, check_use
+    from realtime.commands.gate_file import Run
+    from realtime.commands.gate_use import check_use
 
     check_use(args, origins)
     return Run(args, options, settings, runner).run()
@@ -189,8 +190,8 @@ def live(
     runner: Runner | None,
 ) -> int:
     """Gate a device into a device."""
-    from realtime.commands.gate_file import same_file
     from realtime.commands.gate_live import run_live
+    from realtime.commands.gate_use import same_file
     from realtime.duplex import BLOCK
 
     for option in ("trace", "plot"):

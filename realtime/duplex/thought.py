@@ -23,6 +23,7 @@ from realtime import kernels
 from realtime.card import Card
 from realtime.duplex import biquads, compiled, thinking
 from realtime.duplex import layout as at
+from realtime.duplex.arena import Arena
 from realtime.duplex.layout import Memory
 from realtime.features import FeatureSpec
 from realtime.gate.settings import GateSettings
@@ -45,6 +46,7 @@ class Thought:
         settings: the gate's.
 
     Attributes:
+        arena: holds these, and what the compiled loop works on.
         counts: int64 [thinking.COUNTS].
         numbers: float64 [thinking.NUMBERS].
         log: float64 [thinking.LOG, 4]: of the last decisions position, score, state, and the
@@ -52,9 +54,10 @@ class Thought:
     """
 
     def __init__(self, settings: GateSettings) -> None:
-        self.counts = np.zeros(thinking.COUNTS, np.int64)
-        self.numbers = np.zeros(thinking.NUMBERS)
-        self.log = np.zeros((thinking.LOG, 4))
+        self.arena = Arena()
+        self.counts = self.arena.put(np.zeros(thinking.COUNTS, np.int64))
+        self.numbers = self.arena.put(np.zeros(thinking.NUMBERS))
+        self.log = self.arena.put(np.zeros((thinking.LOG, 4)))
         self.numbers[thinking.MIN_OPEN_MS] = settings.min_open_ms
         self.counts[thinking.WHICH] = settings.score
         self.steer(settings)
@@ -120,13 +123,15 @@ def thought_of(
     counts[thinking.MAGNITUDE], counts[thinking.REMOVE_DC] = spec.power == 1, spec.remove_dc
     numbers[thinking.SCALE], numbers[thinking.FLOOR] = spec.scale, spec.log_floor
     numbers[thinking.MEAN], numbers[thinking.STD] = spec.mean, spec.std
+    put = thought.arena.put
     parts = (
         *(memory.words.view(np.int64), memory.words, memory.singles),
         *(counts, numbers, thought.log),
-        np.zeros(spec.frame),
-        np.zeros(2 * at.MOST_SECTIONS * memory.ints[at.KEY_CHANNELS]),
-        np.zeros((1, spec.mels), np.float32),
-        *(kernels.MelKernel(spec).tables, network.program, network.array),
+        put(np.zeros(spec.frame)),
+        put(np.zeros(2 * at.MOST_SECTIONS * memory.ints[at.KEY_CHANNELS])),
+        put(np.zeros((1, spec.mels), np.float32)),
+        tuple(put(table) for table in kernels.MelKernel(spec).tables),
+        *(put(network.program), put(network.array)),
     )
     counts[thinking.STOP] = 1
     function(*parts)  # compiles, or takes it out of the cache

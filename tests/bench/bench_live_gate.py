@@ -32,6 +32,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from msgspec.structs import replace
 
 from realtime.duplex import thinking, thought, worker
 from realtime.duplex.live import LiveGate
@@ -52,7 +53,9 @@ FORMS = {
     "level": "level gate",
     "plain": "voice, without numba",
     "python": "voice, the worker's loop in Python",
+    "filtered-python": "the same with a filtered key",
     "compiled": "voice",
+    "filtered": "voice with a filtered key",
 }
 SETTLE_S, HEAR_S = 3.0, 15.0
 STEPS = 300  # of each part
@@ -99,15 +102,19 @@ def settings_of(runner: Runner | None) -> GateSettings:
 def live(form: str) -> dict[str, float]:
     """Percent of a core of a live gate, by part. Runs in a process of its own."""
     runner = None if form == "level" else open_runner(find_model("voice"), None, None, 1)
-    if form == "python":
+    settings = settings_of(runner)
+    if "filtered" in form:
+        settings = replace(settings, key_highpass=100.0, key_lowpass=8000.0)
+    if "python" in form:
         worker.thought_of = lambda *_: None  # type: ignore[assignment]
     own = {"device": "system", "block": BLOCK, "compiled": form != "plain"}
-    gate = LiveGate(settings_of(runner), runner, **own)
+    gate = LiveGate(settings, runner, **own)
     gate.start()
     time.sleep(SETTLE_S)
 
     def look() -> np.ndarray:
-        thread = gate._worker.native_id if gate._worker is not None else None
+        worker = gate._running.worker
+        thread = worker.native_id if worker is not None else None
         thinks = processor_s(os.getpid(), thread) if thread else 0.0
         state = gate.state()
         return np.array([state.t, processor_s(gate.pid), thinks, processor_s(os.getpid())])
