@@ -154,4 +154,4 @@ def quantize_weights(model: bytes) -> bytes:
 
     proto = onnx.load_from_string(model)
     heads = [n.name for n in proto.graph.node if any(i.startswith("head.") for i in n.input)]
-    return onnx_dynamic(model, heads, bits=8)  # small states: nothing saturates
+    return onnx_dynamic(model, heads)

@@ -178,7 +178,8 @@ def _gate(
         made = _smaller(order, model)
     elif order.kind != "float":
         small = (gate.quantize_weights if order.onnx else weights.tflite_dynamic)(model)
-        made = Made(small, "weights int8, activations as they come, the head float")
+        words = "weights int8, activations as they come"
+        made = Made(small, f"{words}, the head float" if order.onnx else words)
     frames = verify_gate.running_frames(card, sounds, order.clips)
     part.write_bytes(stamp(made.model, card))
     limits = order.limits(verify_gate.LIMITS)
