@@ -54,7 +54,7 @@ def fit(recipe: Recipe, out: Path, report: Callable[[int, float], None] | None =
         out: folder for `last.safetensors` (resumes), `best.safetensors` (the result), numbers
             and pictures (`train.journal`, `train.pictures`).
         report: told the step and the figure of each validation, the more the better; what it
-            raises ends the run.
+            raises ends the run. Such a run is not drawn.
 
     Returns:
         The result's path.
@@ -142,7 +142,7 @@ def fit(recipe: Recipe, out: Path, report: Callable[[int, float], None] | None =
                 if report:
                     report(step + 1, said.figure)
                 total, since, seen = torch.zeros(()), time.monotonic(), step + 1
-    _draw(out, recipe, shown)
+    _draw(out, recipe, None if report else shown)
     return out / "best.safetensors"
 
 

@@ -197,3 +197,12 @@ def test_two_processes_share_one_file_and_an_interrupt_loses_nothing(
     runs = [{p.name for p in (recipe.parent / n).glob("trial-*")} for n in ("b", "c")]
     assert not runs[0] & runs[1]
     assert len(runs[0] | runs[1]) == len(done) - kept
+
+
+def test_without_optuna_the_extra_is_named(
+    recipe: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "optuna", None)
+    monkeypatch.delitem(sys.modules, "train.search", raising=False)
+    assert rt_train(["search", str(recipe)]) == 5
+    assert "rt-tag[search]" in capsys.readouterr().err
