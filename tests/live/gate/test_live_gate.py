@@ -1,10 +1,16 @@
 """rt-gate on a real PortAudio stream: what it adds, what it lets through, how it ends."""
 
+import contextlib
+import subprocess
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from realtime.duplex import pair
-from realtime.duplex.events import Latency
+from realtime.duplex.events import Ended, Latency
+from realtime.duplex.live_trace import LiveTrace
+from realtime.errors import OutputError
 from realtime.gate.settings import GateSettings
 from realtime.gate.stream import GateStream
 from realtime.runners import open_runner
@@ -115,6 +121,33 @@ def test_trace_and_picture(bench, sounds, gate_model, tmp_path, kind):
     assert level[4:][well_open].mean() > level[is_open == 0].mean() + 30
     if kind == "learned":
         assert score[is_open == 1].min() > 0.3
+
+
+def test_a_disk_that_fills_up_while_it_runs(bench, sounds, tmp_path):
+    """The trace cannot be written any more: sound fades out, and the fault says why."""
+    bench.serve()
+    trace = LiveTrace(tmp_path / "trace.csv")
+    gate = bench.live(GateSettings(level=True), outputs=[trace])
+    sounds.wait_for(lambda: "\n0." in (tmp_path / "trace.csv").read_text(), "rows")
+    full = Path("/dev/full").open("w", buffering=1)  # noqa: SIM115  closing it fails, too
+    own, trace._stream = trace._stream, full
+    own.close()
+    sounds.wait_for(lambda: gate.live.fault is not None, "the fault")
+    sounds.wait_for(lambda: isinstance(gate.events[-1], Ended), "the end")
+    with contextlib.suppress(OSError):
+        full.close()
+    assert isinstance(gate.live.fault, OutputError)
+    assert "No space left" in str(gate.live.fault)
+    assert gate.live.pid == 0
+
+
+def test_a_disk_that_is_full(bench, rt_gate):
+    bench.serve()
+    command = [rt_gate, "--level", "--trace", "/dev/full"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 6
+    assert "/dev/full" in done.stderr.splitlines()[-1]
+    assert "Traceback" not in done.stderr
 
 
 def words(sounds):
