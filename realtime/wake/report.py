@@ -134,8 +134,9 @@ def advise(one: Found, memory: Memory) -> list[str]:
         said.append(f"{one.label}: {missed} of {count} missed: {text}")
     if false:
         said.append(
-            f"{one.label}: {false} false alarms in what shall not be found: see that the sound "
-            "is not in these recordings, and record more of what it is taken for"
+            f"{one.label}: {false} false alarm{'s' * (false > 1)} in what shall not be found: "
+            "see that the sound is not in these recordings, and record more of what it is "
+            "taken for"
         )
     if not room:
         said.append(

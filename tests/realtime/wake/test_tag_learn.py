@@ -1,14 +1,22 @@
 """rt-tag learn as a person meets it: a model, what it finds, and one line when it cannot be."""
 
 import json
+import os
+import signal
+from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
 
+from realtime.learn.onnx_file import OnnxFile
 from realtime.runners import open_runner
+from realtime.wake.head import sigmoid
+from realtime.wake.hours import read_hours
+from realtime.wake.model_file import read_model
 
 RATE = 16_000
+SHIPPED = Path(__file__).parents[3] / "realtime/weights"
 
 
 def test_what_was_learned_is_found_in_new_voices_and_nothing_else(made, starts, said):
@@ -206,3 +214,96 @@ def test_a_model_whose_hours_are_gone(made, shown, tag, tmp_path, monkeypatch):
     monkeypatch.setattr("realtime.wake.hours.WEIGHTS", tmp_path)
     more = ["learn", "--from", made[0], "--closed", shown / "left", "-o", tmp_path / "m.onnx"]
     check_refused(tag, more, 3, "none of the hours")
+
+
+def test_what_is_learned_from_is_what_the_engine_hears(made, tag, said, tmp_path):
+    """Windows of a lesson stand where rt-tag's do, and its layers are those of the file."""
+    model, _ = made
+    path, table = said("stop", "slt"), tmp_path / "scores.csv"
+    status, _, err = tag("--model", model, path, "--json", "--scores", table)
+    assert status == 0, err
+    engine = np.loadtxt(table, delimiter=",", skiprows=1)
+    weight = OnnxFile(model.read_bytes(), "mine").weight
+    stream = read_model(model).ears.stream(soundfile.read(path, dtype="float32")[0], 0.2)
+    turned = (stream - weight("wake.mean")) @ weight("wake.turn")
+    turned /= np.linalg.norm(turned, axis=1, keepdims=True)
+    scores = sigmoid(turned @ weight("wake.weight") + weight("wake.bias"))[:, 0]
+    np.testing.assert_allclose(engine[:, 1], scores[: len(engine)], atol=2e-4)
+    assert len(scores) > len(engine), "a lesson hears the silence after it, too"
+
+
+def test_a_full_disk_leaves_nothing(line, tag, tmp_path, monkeypatch):
+    def full(self, data):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("pathlib.Path.write_bytes", full)
+    check_refused(tag, line, 6, "free some space", tmp_path / "mine.onnx")
+
+
+def test_ctrl_c_in_the_middle_leaves_nothing(line, tag, tmp_path, monkeypatch):
+    before = tmp_path / "mine.onnx"
+    before.write_bytes(b"what was there")
+
+    def interrupted(*_):
+        os.kill(os.getpid(), signal.SIGINT)
+        pytest.fail("it went on")
+
+    monkeypatch.setattr("realtime.wake.lesson.Shower.draw", interrupted)
+    status, text, _ = tag(*line)
+    assert (status, text) == (130, "")
+    assert before.read_bytes() == b"what was there"
+    assert [p.name for p in tmp_path.iterdir() if p.name.startswith(".")] == []
+
+
+@pytest.mark.slow
+def test_two_hundred_examples(line, tag, tmp_path, monkeypatch):
+    monkeypatch.setattr("realtime.wake.lesson.WINDOWS", (1, 1))
+    rng = np.random.default_rng(1)
+    folder = tmp_path / "many"
+    folder.mkdir()
+    t = np.arange(RATE // 4) / RATE
+    for i in range(200):
+        ring = 0.2 * np.sin(2 * np.pi * rng.uniform(880, 920) * t) * np.exp(-6 * t)
+        soundfile.write(folder / f"{i}.wav", np.pad(ring, 160), RATE)
+    at = line.index("--open") + 1
+    more = ["--false-alarms-per-day", "2000", "--json"]
+    status, text, err = tag(*line[:at], folder, *line[at + 1 :], *more)
+    assert status == 0, err
+    one = json.loads(text)["labels"]["stop"]
+    assert one["examples"] == 200
+    assert one["missed"] < 20
+
+
+def test_the_wanted_sound_in_the_room_is_said(line, tag, said, shown, tmp_path):
+    room = tmp_path / "room"
+    room.mkdir()
+    for voice in ("rms", "slt", "hts"):
+        audio, _ = soundfile.read(said("stop", voice))
+        soundfile.write(room / f"{voice}.wav", 0.5 * audio, RATE)
+    more = ["--closed", room, "--false-alarms-per-day", "2000", "--json"]
+    status, text, err = tag(*line, *more)
+    assert status == 0, err
+    told = json.loads(text)
+    assert told["labels"]["stop"]["closed_events"] or told["labels"]["stop"]["missed"]
+    assert any("stop" in advice for advice in told["advice"])
+
+
+@pytest.mark.skipif(not (SHIPPED / "ears.onnx").is_file(), reason="no ears are shipped yet")
+def test_the_shipped_ears_and_hours_learn(tag, shown, tmp_path, monkeypatch, starts, said):
+    monkeypatch.setattr("realtime.wake.hours.WEIGHTS", SHIPPED)
+    out = tmp_path / "mine.onnx"
+    status, text, err = tag(
+        "learn", "--json", "--label", "halt", "--open", shown / "stop", "--closed",
+        shown / "room.flac", "-o", out,
+    )  # fmt: skip
+    assert status == 0, err
+    told = json.loads(text)
+    assert told["from"] == "ears"
+    assert told["shipped_h"] > 1.0
+    false = told["labels"]["halt"]["false_alarms"]
+    assert false["per_hour_95"][0] < 0.5, "12 a day were put up with"
+    assert starts(out, said("no", "rms")) == []
+    hours = read_hours(SHIPPED / "ears.hours")
+    assert sum(hours.lengths) == len(hours.counting)
+    assert 0 < sum(hours.unheard) < len(hours.unheard)
+    assert not {"happy", "eight"}.intersection(hours.kinds)
