@@ -35,6 +35,7 @@ import numpy as np
 from msgspec.structs import replace
 
 from realtime.duplex import thinking, thought, worker
+from realtime.duplex.arena import Arena
 from realtime.duplex.live import LiveGate
 from realtime.gate.paths import mono
 from realtime.gate.scorer import Scorer
@@ -117,7 +118,8 @@ def live(form: str) -> dict[str, float]:
         thread = worker.native_id if worker is not None else None
         thinks = processor_s(os.getpid(), thread) if thread else 0.0
         state = gate.state()
-        return np.array([state.t, processor_s(gate.pid), thinks, processor_s(os.getpid())])
+        # with those of our threads that have ended
+        return np.array([state.t, processor_s(gate.pid), thinks, time.process_time()])
 
     before = look()
     time.sleep(HEAR_S)
@@ -165,7 +167,9 @@ def parts() -> dict[str, dict[str, float]]:
         kernel, samples = MelKernel(spec), np.zeros(1 + spec.frame)
         network = steps_of(Path(runner.path).read_bytes(), runner.card, *runner.names)
         todo["front end, compiled"] = lambda: kernel.run(samples, 1, frame)
-        todo["network, compiled"] = lambda: thinking.step(network.program, network.array)
+        page = Arena().put(network.array)
+        todo["network, compiled"] = lambda: thinking.step(network.program, page)
+        todo["the same in common pages"] = lambda: thinking.step(network.program, network.array)
     found = {}
     for name, part in todo.items():
         part()
