@@ -128,12 +128,14 @@ def test_two_panels_are_one_and_if_it_is_killed_no_gate_stays(no_sound, tmp_path
         assert time.monotonic() < until, panel.communicate()
         time.sleep(0.1)
     gate = int(found[0].stem.removeprefix("gate-"))
-    second = rt_panel("--config", str(tmp_path / "p.json"), QT_QPA_PLATFORM="offscreen")
-    assert second.returncode == 0, second.stderr
-    assert list(room.glob("gate-*.json")) == found
-    assert panel.poll() is None
-    panel.kill()
-    panel.communicate()
+    try:
+        second = rt_panel("--config", str(tmp_path / "p.json"), QT_QPA_PLATFORM="offscreen")
+        assert second.returncode == 0, second.stderr
+        assert list(room.glob("gate-*.json")) == found
+        assert panel.poll() is None
+    finally:
+        panel.kill()
+        panel.communicate()
     while found[0].exists() or Path(f"/proc/{gate}").exists():
         assert time.monotonic() < until, "the gate goes on"
         time.sleep(0.1)
