@@ -17,6 +17,7 @@ import msgspec
 import numpy as np
 import soundfile
 from numpy.typing import NDArray
+from rich.console import Console
 from rich.progress import track
 
 from realtime.card import Card
@@ -95,7 +96,7 @@ def score_clips(
     times: list[list[float]] = [[] for _ in scorers]
     truth, files, bad = [], [], []
     wanted = [truth_of(row, labels, scorers[0].card.name) for row in rows]
-    bar = track(rows, "scoring", transient=True, disable=quiet)
+    bar = track(rows, "scoring", transient=True, disable=quiet, console=Console(stderr=True))
     for number, row in enumerate(bar):
         try:
             heard = {r: read_mono(root / row.file, r) for r in {s.card.rate for s in scorers}}

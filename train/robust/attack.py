@@ -16,6 +16,7 @@ import msgspec
 import numpy as np
 import soundfile
 import torch
+from rich.console import Console
 from rich.progress import track
 from torch import Tensor, nn
 
@@ -171,10 +172,12 @@ def judge_attacked(
         for i in range(0, len(clips), BATCH)
     ]
     name, clean = figure([target.scores(x) for x, _ in batches])
-    found = []
+    found, console = [], Console(stderr=True)
     for eps in bounds:
         attacked, random, ratios = [], [], []
-        for x, y in track(batches, f"eps {eps:g}", transient=True, disable=quiet):
+        for x, y in track(
+            batches, f"eps {eps:g}", transient=True, disable=quiet, console=console
+        ):
             noise = random_change(x, eps, norm, g)
             random.append(target.scores(_bounded(noise, x, eps, norm) + x))
             delta = pgd(lambda z, y=y: target.loss(z, y), x, eps, norm, steps, g)  # type: ignore[misc]
