@@ -53,7 +53,8 @@ def draw(picture: Picture, found: Sequence[tuple[str, Latency]]) -> None:
                 label_type="center", color="white", fontsize=8,
             )  # fmt: skip
             left = [a + b for a, b in zip(left, parts, strict=True)]
-        axes.set_yticks(range(len(bars)), [f"{name}  {b.cpu_ms or b.ms:.3g} ms" for name, b in bars])
+        named = [f"{name}  {b.cpu_ms or b.ms:.3g} ms" for name, b in bars]
+        axes.set_yticks(range(len(bars)), named)
         axes.invert_yaxis()
         axes.set_xlim(0, 100)
         axes.set_xlabel("% of the time in layers")
