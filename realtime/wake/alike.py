@@ -3,7 +3,8 @@
 Used by `realtime.wake.label`. Somebody who teaches a dog's bark must not be told that barks in
 the shipped hours are false alarms, nor may these teach that barks are wrong. A kind is known by
 its name, or by how it sounds: when most of its recordings are as near to the examples as the
-examples are to each other, before anything is learned.
+examples are to each other, before anything is learned. Where that is true of more kinds than
+two, the examples are too unlike each other to say so of any.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ Floats = NDArray[np.float32]
 
 FEWEST: Final = 5  # recordings of a kind that say something
 MOST: Final = 0.5  # share of them that is near
+KINDS: Final = 2  # that may sound like it
 USUAL: Final = 0.25  # of the examples are farther from the others than "near"
 
 
@@ -46,10 +48,12 @@ def kinds_alike(name: str, examples: Sequence[Example], hours: Hours) -> list[st
     over: dict[int, list[bool]] = {}
     for code, part in _recordings(hours):
         over.setdefault(code, []).append(float(scores[part].max()) >= near)
-    for code, heard in over.items():
-        if len(heard) >= FEWEST and np.mean(heard) > MOST:
-            found.add(hours.kinds[code])
-    return sorted(found)
+    alike = {
+        hours.kinds[code]
+        for code, heard in over.items()
+        if len(heard) >= FEWEST and np.mean(heard) > MOST
+    }
+    return sorted(found | alike if len(alike) <= KINDS else found)
 
 
 def _recordings(hours: Hours) -> Iterator[tuple[int, slice]]:
