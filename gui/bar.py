@@ -51,7 +51,7 @@ class Bar(QFrame):
         self._until = QTimer(self)
         self._until.setSingleShot(True)
         self._until.setInterval(SAID_MS)
-        self._until.timeout.connect(lambda: self.say(""))
+        self._until.timeout.connect(self._hush)
         status.changed.connect(self._follow)
         self._follow()
 
@@ -60,6 +60,9 @@ class Bar(QFrame):
         self._said = text
         self._until.start() if text else self._until.stop()
         self._follow()
+
+    def _hush(self) -> None:
+        self.say("")
 
     def _switch(self, kind: str, title: str, help_text: str) -> QPushButton:
         button = QPushButton(title)
