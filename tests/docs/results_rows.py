@@ -1,0 +1,170 @@
+"""The rows of docs/results.md: which network, on what task, with which fields of the recipe.
+
+Written down before the first of them ran: no row was changed after its figure was seen.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+SLOW = 0.5e-3  # peak learning rate of transformers, a quarter of the others'
+MFCC = {  # what mixtures of Gaussians expect
+    "features.kind": "mfcc", "features.cepstra": 23, "features.mels": 40,
+    "augment.time_masks": 0, "augment.mel_masks": 0, "augment.mixup": 0.0,
+}  # fmt: skip
+FITTED = {"fit.steps": 1, "fit.rate": 1e-12, "fit.validate": 1}  # not trained
+WAVES = {
+    "features.kind": "waveform", "features.rate": 8000, "features.hop": 80,
+    "data.cached": False,
+    "augment.time_masks": 0, "augment.mel_masks": 0, "augment.shift_s": 0.3,
+    "mix.fragment": 0.0, "window_s": 5.0,
+}  # fmt: skip
+
+
+class Row(msgspec.Struct, frozen=True, kw_only=True):
+    """One line of a table.
+
+    Args:
+        name: of the line, and of the file that keeps it.
+        model: `[model]` of the recipe.
+        fields: other fields of the recipe, by their dotted names.
+        folds: held out in turn; one for what takes long, none for what takes too long. The
+            keyword task has one split of its own, so any fold means that it is trained.
+        seeds: of the recipe.
+        note: what one should know.
+    """
+
+    name: str
+    model: dict[str, Any]
+    fields: dict[str, Any] = msgspec.field(default_factory=dict)
+    folds: tuple[int, ...] = (1, 2, 3, 4)
+    seeds: tuple[int, ...] = (1,)
+    note: str = ""
+
+
+def _row(name: str, model: dict[str, Any] | None = None, **more: Any) -> Row:
+    return Row(name=name, model={"network": name, **(model or {})}, **more)
+
+
+def _baseline(kind: str, **model: Any) -> Row:
+    fields = {"network": "baseline", "kind": kind, "frames": 139, "mels": 64, **model}
+    return Row(name=kind, model=fields)
+
+
+ONE = (1,)
+INSTANCES = {"network": "instances", "embedding": 128, "width": 64, "body": "gru"}
+
+TAGGERS = (  # in the order in which they run: the small ones first
+    _row("gmm", {"mels": 23}, fields=MFCC | FITTED),
+    _baseline("dnn"),
+    _baseline("conv1d", units=128),
+    _baseline("gru", units=128),
+    Row(name="kws12", model={"network": "dscnn"}, note="the shape of the shipped model"),
+    Row(name="kws12-tiny", note="the shape of the shipped model", model={
+        "network": "dscnn", "stem": 16, "stages": [[32, 1, 2], [64, 2, 3], [96, 2, 3]],
+    }),
+    _row("dscnn-s"),
+    _row("bcresnet-1", {"bands": 4}),
+    _row("kwt-1", {"frames": 139, "mels": 64}, fields={"fit.rate": SLOW}),
+    _baseline("linear"),
+    _baseline("conv2d", units=32, layers=3),
+    _baseline("lstm", units=128, layers=1),
+    _row("cnn-single"),
+    _row("cnn-multi"),
+    _row("mn04"),
+    Row(name="mil-dense", note="one second an instance", model={
+        "network": "instances", "mels": 64, "front": "stack", "stack": 25, "body": "dense",
+        "width": 256, "layers": 3,
+    }),
+    Row(name="audiomae", fields={"fit.rate": SLOW}, note="192 wide, 6 layers; from scratch",
+        model={"network": "audiomae", "width": 192, "layers": 6, "heads": 3}),
+    _row("dscnn-m"),
+    _row("crnn", {"mels": 64, "pools": [[2, 4], [2, 4], [2, 4]]}),
+    _row("vgglike"),
+    _row("bcresnet-3", {"bands": 4}, folds=ONE),
+    _row("ivector", {"mels": 23, "components": 64, "size": 100}, fields=MFCC | FITTED,
+         folds=ONE, note="64 components, 100 dimensions: 240 clips are too few for more"),
+    _row("m3", fields=WAVES, folds=ONE),
+    _row("m5", fields=WAVES, folds=ONE),
+    _row("m11", fields=WAVES, folds=ONE),
+    _row("ast-tiny", {"frames": 139, "mels": 64}, fields={"fit.rate": SLOW}, folds=ONE),
+    _row("resnet18", folds=ONE),
+    _row("cnn6", folds=ONE),
+    _row("mn10", folds=ONE),
+    _row("talnet", folds=ONE),
+    _row("cnn-transformer", fields={"fit.rate": SLOW}, folds=ONE),
+    _row("transformer", fields={"fit.rate": SLOW}, folds=ONE),
+    _row("conformer", fields={"fit.rate": SLOW}, folds=ONE),
+    _row("m18", fields=WAVES, folds=ONE),
+    _row("m34-res", fields=WAVES, folds=ONE),
+    _row("densenet121", folds=ONE),
+    _row("efficientnet-b1", folds=ONE),
+    _row("cnn10", folds=ONE),
+    _row("cnn14", folds=()),
+    _row("resnet50-attention", folds=()),
+    _row("ast-small", {"frames": 139, "mels": 64}, folds=()),
+    _row("ast-base", {"frames": 139, "mels": 64}, folds=()),
+)  # fmt: skip
+
+KEYWORDS = (
+    Row(name="kws12-tiny", model=TAGGERS[5].model, folds=ONE),
+    Row(name="kws12", model={"network": "dscnn"}, folds=ONE),
+    _row("dscnn-s", folds=ONE),
+    _row("kwt-1", fields={"fit.rate": SLOW}, folds=ONE),
+    _row("bcresnet-1", folds=ONE),
+    _row("mn04", folds=ONE),
+    _row("dscnn-m", folds=ONE),
+    _row("dscnn-l", folds=ONE),
+    _row("bcresnet-3", folds=ONE),
+    _row("kwt-2", folds=()),
+    _row("kwt-3", folds=()),
+    _row("bcresnet-8", folds=()),
+    _row("mn10", folds=()),
+    _row("efficientnet-b1", folds=()),
+    _row("resnet50", folds=()),
+    _row("efficientnetv2-m", folds=()),
+    _row("efficientnet-b7", folds=()),
+    _row("vgg19-bn", folds=()),
+    _row("efficientnetv2-xl", folds=()),
+)  # fmt: skip
+
+PLAIN = {"augment.time_masks": 0, "augment.mel_masks": 0, "augment.mixup": 0.0}
+THIN = {"thin": True}  # every other label keeps a quarter of its clips for training
+THREE = (1, 2, 3)
+
+
+def _claim(name: str, model: dict[str, Any] | None = None, **fields: Any) -> Row:
+    changes = {k.replace("__", "."): v for k, v in fields.items()}
+    return Row(name=name, model=model or {"network": "dscnn"}, fields=changes, seeds=THREE,
+               folds=ONE)  # fmt: skip
+
+
+def _pooled(kind: str) -> Row:
+    return _claim(f"pooling {kind}", {**INSTANCES, "pooling": kind})
+
+
+def _patches(stride: int) -> Row:
+    model = {"network": "ast", "layers": 4, "frames": 139, "mels": 64, "stride": [stride] * 2}
+    return _claim(f"patch overlap {16 - stride}", model, fit__rate=SLOW)
+
+
+CLAIMS = (
+    _claim("no remedy", **PLAIN),
+    _claim("SpecAugment", augment__mixup=0.0),
+    _claim("mixup", augment__time_masks=0, augment__mel_masks=0),
+    _claim("SpecAugment and mixup"),
+    _claim("uneven labels", **PLAIN, **THIN, mix__balance=0.0),
+    _claim("uneven labels, oversampling", **PLAIN, **THIN, mix__balance=1.0),
+    _claim("uneven labels, all three", **THIN, mix__balance=1.0),
+    _claim("variance 0.25", spread=2.0),
+    _claim("variance 4", spread=0.5),
+    _claim("no normalisation", spread=0.0),
+    *(_pooled(k) for k in ("max", "average", "linear", "exponential", "attention")),
+    _claim("half the bands and frames", features__mels=32, features__hop=1280),
+    _claim("twice the bands and frames", features__mels=128, features__hop=320),
+    *(_patches(s) for s in (16, 12, 10)),
+    *(_claim(f"depth {n}", {"network": n}, **WAVES) for n in ("m3", "m5", "m11", "m18")),
+)  # fmt: skip
+TABLES = {"esc10": TAGGERS, "keywords": KEYWORDS, "claims": CLAIMS}
