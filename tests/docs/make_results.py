@@ -118,10 +118,9 @@ def untrained(found: Kept | None) -> str:
 
 
 def seconds(found: Kept | None) -> str:
-    """How long a run took, the mean."""
-    return (
-        f"{statistics.fmean(r.seconds for r in found.runs):.0f}" if found and found.runs else ""
-    )
+    """Processor time of a run, the mean."""
+    each = [r.seconds for r in found.runs if r.seconds] if found else []
+    return f"{statistics.fmean(each):.0f}" if each else ""
 
 
 def file_ms(edge: dict[str, float]) -> str:
