@@ -45,8 +45,8 @@ TIMES, FEWEST, ENOUGH_S = 30, 3, 2.0  # runs of a network that is timed
 class Run(msgspec.Struct, kw_only=True):
     """What one run gave.
 
-    `hits` of `n` test clips, macro F1, processor seconds of training; `edge` has the same of the exported
-    models, with size and time.
+    `hits` of `n` test clips, macro F1, processor seconds of training; `edge` has the same
+    of the exported models, with size and time.
     """
 
     fold: int
