@@ -257,14 +257,16 @@ def test_long_command_parses(command: Command, monkeypatch: pytest.MonkeyPatch) 
     except ModuleNotFoundError as e:
         pytest.skip(f"{name} needs {e.name}")
     parsed: list[Any] = []
-    parse: Callable[..., Any] = Parser.parse_args
 
-    def stop(self: Parser, args: Any = None, namespace: Any = None) -> Any:
-        out = parse(self, args, namespace)
-        parsed.append(out)
-        raise KeyboardInterrupt  # before the work begins
+    def stopping(parse: Callable[..., Any]) -> Callable[..., Any]:
+        def stop(self: Parser, args: Any = None, namespace: Any = None) -> Any:
+            parsed.append(parse(self, args, namespace))
+            raise KeyboardInterrupt  # before the work begins
 
-    monkeypatch.setattr(Parser, "parse_args", stop)
+        return stop
+
+    for way in ("parse_args", "parse_intermixed_args"):
+        monkeypatch.setattr(Parser, way, stopping(getattr(Parser, way)))
     with pytest.raises(KeyboardInterrupt):
         getattr(module, main).__wrapped__(args)
     assert parsed
