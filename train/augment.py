@@ -9,7 +9,11 @@ augmentation of reverberant speech" (2017).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Generator, Tensor
 
 FRAME = 400  # samples per level reading: 25 ms at 16 kHz
@@ -43,6 +47,15 @@ def gain(x: Tensor, db: Tensor) -> Tensor:
 def add_at_ratio(x: Tensor, noise: Tensor, ratio_db: Tensor) -> Tensor:
     """Noise added to x so that their levels differ by `ratio_db` [batch]."""
     return x + gain(noise, level_db(x) - level_db(noise) - ratio_db)
+
+
+def responses(clips: Sequence[NDArray[np.float32]], taps: int) -> Tensor:
+    """Impulse responses from the direct sound on, of energy 1, float32 [clips, taps]."""
+    out = np.zeros((len(clips), taps), np.float32)
+    for row, clip in zip(out, clips, strict=True):
+        h = clip[int(np.abs(clip).argmax()) :][:taps]
+        row[: len(h)] = h / np.sqrt(np.square(h).sum() + 1e-12)
+    return torch.from_numpy(out)
 
 
 def rooms(x: Tensor, responses: Tensor) -> Tensor:

@@ -20,12 +20,14 @@ from realtime.errors import UsageError
 from train import augment
 from train.bank import open_bank
 from train.clips import crop, edge_of, place, stretched
-from train.heard import Heard, powers
+from train.draft import Draft
+from train.heard import powers
 from train.manifest import Row
 from train.moments import Moments
+from train.processes import rows_of
 from train.recipe import Recipe
 from train.torch_frontend import TorchFrontEnd
-from train.truth import MAYBE, Targets, Truth
+from train.truth import Truth
 
 CLIP, TALK, SILENCE, FRAGMENT, EVENTS = range(5)  # kinds of rows
 HUMAN = ("noise/human/", "crying_baby", "babble")  # noises that a listener may take for a voice
@@ -43,28 +45,13 @@ class Batch(msgspec.Struct):
     targets: Tensor
 
 
-class Draft(msgspec.Struct):
-    """A batch while it is put together.
-
-    Attributes:
-        sounds: float32 [batch, samples].
-        beside: edges of other sounds, float32 [batch, samples].
-        targets: of rows with one label, float32 [batch, labels].
-        heard: of rows with several.
-    """
-
-    sounds: Array
-    beside: Array
-    targets: Targets
-    heard: Heard
-
-
 class Batches:
     """Draws batches for one recipe."""
 
     def __init__(self, recipe: Recipe, rows: Sequence[Row]) -> None:
         self.recipe, self.rows = recipe, rows
         spec = recipe.features
+        self.batch = rows_of(recipe.mix.batch, recipe.fit)
         self.samples = round(recipe.window_s * spec.rate)
         self.frontend = TorchFrontEnd(spec)
         root, names = Path(recipe.data.root), [r.file for r in rows]
@@ -85,7 +72,8 @@ class Batches:
         # long noises give more windows than short ones, but many kinds beat much of one kind
         long = np.sqrt(np.minimum(self.banks[0].length[self.pool["noise"]], 60 * spec.rate))
         self.noise_weight = long / long.sum()
-        self.responses = self._responses()
+        rooms = [self.banks[0].clip(i) for i in self.pool["room"]]
+        self.responses = augment.responses(rooms, self.samples // 2)
 
     def draw(self, step: int) -> Batch:
         """The batch of a step."""
@@ -125,11 +113,10 @@ class Batches:
 
     def _compose(self, rng: np.random.Generator, g: Generator) -> tuple[Tensor, Tensor]:
         m, a, size = self.recipe.mix, self.recipe.augment, self.samples
-        labels, rate = len(self.recipe.data.labels), self.recipe.features.rate
-        kinds = rng.choice([CLIP, TALK, SILENCE, FRAGMENT, EVENTS], m.batch, p=self._shares())
-        empty = np.zeros((m.batch, size), np.float32)
-        draft = Draft(empty, empty.copy(), np.zeros((m.batch, labels), np.float32),
-                      Heard(m.batch, labels, rate))  # fmt: skip
+        kinds = rng.choice(
+            [CLIP, TALK, SILENCE, FRAGMENT, EVENTS], self.batch, p=self._shares()
+        )
+        draft = Draft(self.truth, self.batch, size, self.recipe.features.rate)
         for i, kind in enumerate(kinds):
             speed = int(rng.integers(len(self.banks)))
             if kind in (CLIP, FRAGMENT):
@@ -142,21 +129,18 @@ class Batches:
                 row = rng.choice(self.pool["noise"], p=self.noise_weight)
                 crop(draft.sounds[i], self.banks[speed].clip(row), rng)
                 alone = self.truth.either if self.human[row] else self.silence
-                self._put(draft, i, self.truth.rows[row] if self.truth.several else alone)
-        noise, which = np.zeros_like(empty), []
+                draft.put(i, self.truth.rows[row] if self.truth.several else alone)
+        noise, which = np.zeros_like(draft.sounds), []
         for out in noise if len(self.pool["noise"]) else ():
             row = rng.choice(self.pool["noise"], p=self.noise_weight)
             crop(out, self.banks[rng.integers(len(self.banks))].clip(row), rng)
             which.append(row)
         y = self._add_noise(draft, noise, which, g)
-        level = augment.uniform(g, m.batch, a.level_db)
-        quiet = augment.uniform(g, m.batch, (-75.0, a.level_db[1]))
+        level = augment.uniform(g, self.batch, a.level_db)
+        quiet = augment.uniform(g, self.batch, (-75.0, a.level_db[1]))
         level = torch.where(torch.from_numpy(kinds == SILENCE), quiet, level)
-        if self.truth.several:
-            draft.targets = draft.heard.targets(y.numpy(), m.audible_db)
-            faint = (level < a.level_db[0]).numpy()[:, None] & (draft.targets != 0.0)
-            draft.targets = np.where(faint, MAYBE, draft.targets)
-        return self._level(y, level, g), torch.from_numpy(draft.targets)
+        targets = draft.judged(y.numpy(), (level < a.level_db[0]).numpy(), m.audible_db)
+        return self._level(y, level, g), torch.from_numpy(targets)
 
     def _clip(
         self, draft: Draft, i: int, speed: int, fragment: bool, rng: np.random.Generator
@@ -171,9 +155,9 @@ class Batches:
         move, target = int(rng.integers(-shift, shift + 1)), self.truth.rows[row]
         cut = self._edge(clip, rng) if fragment else None
         if cut is not None and not np.array_equal(target, self.silence):
-            move, target = cut, self._unclear(target)
+            move, target = cut, draft.unclear(target)
         place(draft.sounds[i], clip, move)
-        self._put(draft, i, target)
+        draft.put(i, target)
         if rng.random() < a.neighbour:
             other_row = rng.choice(self.pool["clip"])
             other = bank.clip(other_row)
@@ -181,9 +165,7 @@ class Batches:
             if cut is not None:
                 place(draft.beside[i], other, cut)
                 if self.truth.several:
-                    self._put(
-                        draft, i, self._unclear(self.truth.rows[other_row]), draft.beside[i]
-                    )
+                    draft.put(i, draft.unclear(self.truth.rows[other_row]), draft.beside[i])
 
     def _moment(
         self, draft: Draft, i: int, speed: int, row: int, rng: np.random.Generator
@@ -191,7 +173,7 @@ class Batches:
         """A sounding part of a recording that is longer than the window."""
         sound, pieces = self._cut(speed, row, rng)
         draft.sounds[i] = sound
-        self._put(draft, i, self.truth.rows[row], sound, pieces)
+        draft.put(i, self.truth.rows[row], sound, pieces)
 
     def _events(self, draft: Draft, i: int, rng: np.random.Generator) -> None:
         """Several clips at once, each somewhere in the window."""
@@ -202,7 +184,7 @@ class Batches:
             loud = np.sqrt(powers(sound, draft.heard.size).max(initial=1e-12))
             sound *= np.float32(10.0 ** (rng.uniform(*m.apart_db) / 20.0) / max(loud, 1e-6))
             draft.sounds[i] += 0.1 * sound
-            self._put(draft, i, self.truth.rows[row], 0.1 * sound, pieces)
+            draft.put(i, self.truth.rows[row], 0.1 * sound, pieces)
 
     def _talk(self, draft: Draft, i: int, speed: int, rng: np.random.Generator) -> None:
         row = rng.choice(self.pool["talk"])
@@ -214,7 +196,7 @@ class Batches:
         loud, here = np.abs(clip).max(initial=1e-9), np.abs(draft.sounds[i]).max()
         quiet = 20 * np.log10(max(here, 1e-9) / loud) < -QUIET_DB
         known = (self.truth.rows[row] != 0.0).any() and not quiet
-        self._put(draft, i, self.truth.rows[row] if known else self.truth.either)
+        draft.put(i, self.truth.rows[row] if known else self.truth.either)
 
     def _cut(self, speed: int, row: int, rng: np.random.Generator) -> tuple[Array, int]:
         share = rng.uniform(-self.recipe.augment.stretch, self.recipe.augment.stretch)
@@ -222,21 +204,6 @@ class Batches:
         edge = 0.0 if self.truth.several else EDGE
         sound, pieces = self.moments[speed].cut(row, size, rng, edge)
         return stretched(sound, share)[: self.samples], pieces
-
-    def _put(
-        self, draft: Draft, i: int, target: Targets, sound: Array | None = None, pieces: int = 0
-    ) -> None:
-        """Say what a row holds: with one label that itself, else for `Heard` to judge."""
-        if self.truth.several:
-            draft.heard.add(i, draft.sounds[i] if sound is None else sound, target, pieces)
-        else:
-            draft.targets[i] = target
-
-    def _unclear(self, target: Targets) -> Targets:
-        """Of a sound of which only an edge is left."""
-        if self.truth.several:
-            return np.where(target != 0.0, MAYBE, np.float32(0.0))
-        return self.truth.either
 
     def _add_noise(
         self, draft: Draft, noise: Array, which: Sequence[int], g: Generator
@@ -278,12 +245,3 @@ class Batches:
         if clip < 0.0:
             raise UsageError("the shares of [mix] are over 1 together", "lower one")
         return [clip, talk, silence, m.fragment, m.events]
-
-    def _responses(self) -> Tensor:
-        taps = self.samples // 2
-        out = np.zeros((len(self.pool["room"]), taps), np.float32)
-        for row, i in zip(out, self.pool["room"], strict=True):
-            h = self.banks[0].clip(i)
-            h = h[int(np.abs(h).argmax()) :][:taps]
-            row[: len(h)] = h / np.sqrt(np.square(h).sum() + 1e-12)
-        return torch.from_numpy(out)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -29,7 +30,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "recipe",
         help="RECIPE.toml, or: manifest LAYOUT FOLDER -o FILE.csv; "
-        "shard MANIFEST ROOT -o FOLDER; statistics RECIPE.toml; search RECIPE.toml",
+        "shard MANIFEST ROOT -o FOLDER; statistics RECIPE.toml; search RECIPE.toml; "
+        "average CHECKPOINT... -o FILE",
     )
     parser.add_argument(
         "rest", nargs="*", metavar="...", help=f"LAYOUT is {', '.join(LAYOUTS)}"
@@ -63,6 +65,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _statistics(args.rest, tuple(args.set))
     if args.recipe == "search":
         return _search(args)
+    if args.recipe == "average":
+        return _average(args.rest, args.out)
     if args.rest:
         raise UsageError(f"what is {' '.join(args.rest)}?", "give one recipe")
     path = Path(args.recipe)
@@ -80,15 +84,19 @@ def main(argv: Sequence[str] | None = None) -> int:
             from train.masked import MaskedRecipe, fit_masked
 
             masked = convert_recipe(tables, MaskedRecipe, path)
-            print(fit_masked(masked, args.out or Path("runs") / masked.name))
-            return 0
+            return _said(fit_masked(masked, args.out or Path("runs") / masked.name))
         from train.fit import fit
     except ModuleNotFoundError as e:
         raise MissingExtra(
             f"training needs {e.name}", "pipx inject rt-tag 'rt-tag[train]'"
         ) from e
     recipe = convert_recipe(tables, Recipe, path)
-    print(fit(recipe, args.out or Path("runs") / recipe.name))
+    return _said(fit(recipe, args.out or Path("runs") / recipe.name))
+
+
+def _said(result: Path) -> int:
+    if os.environ.get("RANK", "0") == "0":  # under torchrun one process speaks
+        print(result)
     return 0
 
 
@@ -119,6 +127,22 @@ def _statistics(words: list[str], changes: tuple[str, ...]) -> int:
     found = statistics(recipe, read_manifest(Path(recipe.data.manifest)))
     log.info("%d clips, %.2f hours", found.clips, found.hours)
     print(f"mean = {found.mean:.4f}\nstd = {found.std:.4f}")  # for [features]
+    return 0
+
+
+def _average(words: list[str], out: Path | None) -> int:
+    if len(words) < 2 or out is None:
+        raise UsageError(
+            "average needs checkpoints and -o", "rt-train average A B -o C.safetensors"
+        )
+    try:
+        from train.weights import write_mean
+    except ModuleNotFoundError as e:
+        raise MissingExtra(
+            f"averaging needs {e.name}", "pipx inject rt-tag 'rt-tag[train]'"
+        ) from e
+    write_mean([Path(word) for word in words], out)
+    print(out)
     return 0
 
 
@@ -160,3 +184,7 @@ def _manifest(words: list[str], out: Path | None, fold: int) -> int:
     labels = sorted({name for r in rows if r.role == wanted for name in labels_of(r)})
     print(f"labels = {msgspec.json.encode(labels).decode()}")  # for the recipe
     return 0
+
+
+if __name__ == "__main__":  # of torchrun -m train.command
+    raise SystemExit(main())

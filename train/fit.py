@@ -1,43 +1,28 @@
-"""`rt-train`: the training loop.
+"""`rt-train`: the training loop of a tagger.
 
-Reads top to bottom: recipe, data, network, steps, checkpoints.
-
-A step is a function of (recipe, seed, step number), and the checkpoint `last.safetensors`
-holds everything else (weights, averaged weights, optimizer), so an interrupted run goes on as
-if nothing had happened.
+Reads top to bottom: recipe, data, network, steps, checkpoints. How a step is taken, and how
+an interrupted run goes on, is in `train.loop`.
 """
 
 from __future__ import annotations
 
 import logging
-import os
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import torch
-from torch import nn
+from torch import Tensor, nn
 
-from models import build, parameters
-from models.checkpoint import load_model, save_checkpoint
+from models import build
+from models.checkpoint import load_model
 from realtime.card import FORMAT, Card, Decision, InputSpec
-from train.batches import Batches
+from train import processes
+from train.batches import Batch, Batches
 from train.datasets.cached import CachedBatches
-from train.journal import Journal
-from train.loop import (
-    begin_with,
-    follow,
-    learning_rate,
-    pick_device,
-    placed,
-    progress_bar,
-    resume,
-    save_last,
-    weight_groups,
-)
-from train.loss import class_weights, loss_of, set_bias
+from train.loop import Run, begin, placed
+from train.loss import begin_scores, class_weights, loss_of
 from train.manifest import read_manifest
 from train.pictures import write_pictures
 from train.recipe import Recipe, with_labels
@@ -46,7 +31,11 @@ from train.validate import Validation, Verdict
 log = logging.getLogger("rt.train.fit")
 
 
-def fit(recipe: Recipe, out: Path, report: Callable[[int, float], None] | None = None) -> Path:
+def fit(
+    recipe: Recipe,
+    out: Path,
+    report: Callable[[int, float], None] | None = None,
+) -> Path:
     """Run a recipe.
 
     Args:
@@ -59,97 +48,59 @@ def fit(recipe: Recipe, out: Path, report: Callable[[int, float], None] | None =
     Returns:
         The result's path.
     """
-    f = recipe.fit
-    out.mkdir(parents=True, exist_ok=True)
-    torch.set_num_threads(f.threads or os.cpu_count() or 1)
-    device = pick_device(f.device)
-    kind = CachedBatches if recipe.data.cached else Batches
+    device = begin(recipe.fit, out)
     rows = read_manifest(Path(recipe.data.manifest))
     recipe = with_labels(recipe, rows)
-    batches = kind(recipe, rows)
-    labels = recipe.data.labels
-    torch.manual_seed(f.seed)
-    network = placed(build(recipe.model, len(labels)), device)
-    shares = batches.truth.frequencies(batches.pool["clip"], batches.clip_weight)
-    if recipe.loss.begin != "zero":
-        set_bias(
-            network,
-            shares if recipe.loss.begin == "frequency" else [recipe.loss.prior] * len(labels),
-        )
-    if f.init:
-        begin_with(network, Path(f.init))
+    kind = CachedBatches if recipe.data.cached else Batches
+    batches = processes.in_turn(lambda: kind(recipe, rows))
+    network = placed(build(recipe.model, len(recipe.data.labels)), device)
     teachers = [load_model(Path(t))[0].to(device) for t in recipe.loss.teachers]
-    optimizer = torch.optim.AdamW(weight_groups(network, f.decay), lr=f.rate, foreach=True)
-    if hasattr(network, "begin") and not (out / "last.safetensors").exists():
-        _begin(network, batches)
-    average = {k: v.clone() for k, v in network.state_dict().items()}
-    first, best = resume(out, network, optimizer, average)
-    log.info(
-        "%s: %d parameters, step %d of %d on %s",
-        recipe.name,
-        parameters(network),
-        first,
-        f.steps,
-        device,
-    )
-    weights = None
-    if recipe.loss.class_weights:
-        weights = class_weights(shares, recipe.loss.class_weights).to(device)
-    validation = Validation(recipe, batches)
-    total, since, seen, shown = torch.zeros(()), time.monotonic(), first, None
-    with Journal(out, recipe, first) as journal, progress_bar() as progress:
-        bar = progress.add_task(recipe.name, total=f.steps, completed=first, note="")
-        for step in range(first, f.steps):
-            for group in optimizer.param_groups:
-                group["lr"] = learning_rate(step, f)
-            batch = batches.draw(step)
-            torch.manual_seed(
-                f.seed * 7919 + step
-            )  # dropout and mixup, the same after a resume
-            x, y = batch.features.to(device), batch.targets.to(device)
-            x = x[:, None].contiguous(memory_format=torch.channels_last)
-            loss = loss_of(network, teachers, x, y, recipe, weights)
-            optimizer.zero_grad(set_to_none=True)
-            loss.backward()
-            nn.utils.clip_grad_norm_(network.parameters(), 5.0)
-            optimizer.step()
-            follow(average, network.state_dict(), min(f.ema, (step + 1) / (step + 10)))
-            total += loss.detach().cpu()
-            progress.update(bar, completed=step + 1)
-            if (step + 1) % f.validate == 0 or step + 1 == f.steps:
-                said = validation.judge(average, device)
-                mean = float(total) / (step + 1 - seen)
-                pace = (step + 1 - seen) * recipe.mix.batch / (time.monotonic() - since)
-                figure = f"{said.name} {100 * said.figure:.2f} %"
-                note = f"loss {mean:.3f}  val {said.loss:.3f}  {figure}"
-                log.info("step %d: %s", step + 1, note)
-                progress.update(bar, note=note)
-                journal.add(
-                    step=step + 1,
-                    loss=mean,
-                    val_loss=said.loss,
-                    **{f"val_{said.name}": said.figure},
-                    rows_per_s=pace,
-                )
-                card = card_of(recipe, step + 1, said)
-                if said.figure >= best:
-                    best, shown = said.figure, said
-                    tensors = {f"model.{k}": v for k, v in average.items()}
-                    save_checkpoint(out / "best.safetensors", tensors, dict(recipe.model), card)
-                save_last(
-                    out, network, optimizer, average, step + 1, best, card, dict(recipe.model)
-                )
-                if report:
-                    report(step + 1, said.figure)
-                total, since, seen = torch.zeros(()), time.monotonic(), step + 1
-    _draw(out, recipe, None if report else shown)
-    return out / "best.safetensors"
+    shares = batches.truth.frequencies(batches.pool["clip"], batches.clip_weight)
+    weights = class_weights(shares, recipe.loss.class_weights).to(device)
+    begin_scores(network, recipe.loss, shares)
+
+    def loss(network: nn.Module, batch: Batch) -> Tensor:
+        x, y = batch.features.to(device), batch.targets.to(device)
+        x = x[:, None].contiguous(memory_format=torch.channels_last)
+        return loss_of(network, teachers, x, y, recipe, weights)
+
+    run = Run(recipe.name, recipe.fit, out, network, device, loss, recipe=recipe,
+              fresh=lambda: _fitted(network, batches))  # fmt: skip
+    validation = Validation(recipe, batches) if run.writes else None
+    description, shown = dict(recipe.model), None
+    for step, batch in run.batches(batches.draw):
+        if not run.learn(step, batch):
+            continue
+        if validation is not None:
+            said = validation.judge(run.average, device)
+            numbers = {"val_loss": said.loss, f"val_{said.name}": said.figure}
+            numbers["rows_per_s"] = run.pace(step) * recipe.mix.batch
+            card = card_of(recipe, step + 1, said)
+            if run.keep(step, card, description, said.figure, **numbers):
+                shown = said
+            if report:
+                report(step + 1, said.figure)
+        if run.over():
+            break
+    if validation is not None and shown is not None:
+        shown = _averaged(run, validation, recipe, device) or shown
+    if shown is not None and report is None:
+        write_pictures(out, recipe.data.labels, shown.truth, shown.scores)
+    processes.leave()
+    return run.best_path
 
 
-def _draw(out: Path, recipe: Recipe, best: Verdict | None) -> None:
-    """The run in pictures; a run that had ended before has them."""
-    if best:
-        write_pictures(out, recipe.data.labels, best.truth, best.scores)
+def _averaged(
+    run: Run, validation: Validation, recipe: Recipe, device: torch.device
+) -> Verdict | None:
+    """The verdict on the mean of the last weights, where it is asked for and the best."""
+    mean = run.mean()
+    if not mean:
+        return None
+    said = validation.judge(mean, device)
+    log.info("mean of the last weights: %s %.4f", said.name, said.figure)
+    card = card_of(recipe, run.progress.step, said)
+    return said if run.keep_if_best(mean, card, dict(recipe.model), said.figure) else None
 
 
 def card_of(recipe: Recipe, steps: int, said: Verdict) -> Card:
@@ -192,8 +143,10 @@ def _decision(recipe: Recipe) -> Decision:
     return msgspec.structs.replace(rule, background=recipe.data.background)
 
 
-def _begin(network: Any, batches: Batches | CachedBatches) -> None:
+def _fitted(network: Any, batches: Batches | CachedBatches) -> None:
     """Networks that are fitted to whole clips at once are, before the first step."""
+    if not hasattr(network, "begin"):
+        return
     clips = batches.pool["clip"]
     where = next(network.parameters()).device
     features = torch.cat([batches.windows(int(i), 1) for i in clips])

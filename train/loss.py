@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from realtime.errors import UsageError
 from train.recipe import Recipe
+from train.tables import Loss
 
 LEAST = 1e-4  # a label that no clip has begins with this chance
 
@@ -35,6 +36,8 @@ def loss_of(
     one = recipe.loss.kind == "cross_entropy"
     if recipe.augment.mixup:
         x, y = mixed(x, y, recipe.augment.mixup, one)
+    if recipe.augment.cutmix:
+        x, y = cut(x, y, recipe.augment.cutmix, one)
     logits = network(x)
     if one:
         return _one_label(logits, teachers, x, y, recipe, weights)
@@ -54,15 +57,42 @@ def mixed(x: Tensor, y: Tensor, probability: float, one: bool) -> tuple[Tensor, 
     weight[torch.rand(len(x), device=x.device) >= probability] = 1.0
     other = torch.randperm(len(x), device=x.device)
     x = weight[..., None, None] * x + (1.0 - weight[..., None, None]) * x[other]
+    return x, _shared(y, weight, other, one)
+
+
+def cut(x: Tensor, y: Tensor, probability: float, one: bool) -> tuple[Tensor, Tensor]:
+    """CutMix along time: a span of up to half a row is another row's; arguments as `mixed`.
+
+    Source: Yun et al., "CutMix" (2019); their rectangle has the whole height here.
+    """
+    frames = x.shape[2]
+    width = (0.5 * frames * torch.rand(len(x), 1, device=x.device)).int()
+    width[torch.rand(len(x), device=x.device) >= probability] = 0
+    first = (torch.rand(len(x), 1, device=x.device) * (frames - width + 1)).int()
+    at = torch.arange(frames, device=x.device)
+    inside = (at >= first) & (at < first + width)
+    other = torch.randperm(len(x), device=x.device)
+    x = torch.where(inside[:, None, :, None], x[other], x)
+    return x, _shared(y, 1.0 - width / frames, other, one)
+
+
+def _shared(y: Tensor, weight: Tensor, other: Tensor, one: bool) -> Tensor:
+    """Targets of rows that are `weight` [batch, 1] their own and otherwise another's."""
     maybe = y.isnan()
     part = torch.where(maybe, 1.0 / maybe.sum(1, keepdim=True), y) if one else y
-    return x, torch.where(weight == 1.0, y, weight * part + (1.0 - weight) * part[other])
+    return torch.where(weight == 1.0, y, weight * part + (1.0 - weight) * part[other])
 
 
 def class_weights(frequencies: Any, exponent: float) -> Tensor:
     """Weights of labels by inverse frequency, float32 [labels], 1 in the mean."""
     rare = torch.as_tensor(frequencies).clamp_min(LEAST) ** -exponent
     return (rare / rare.mean()).float()
+
+
+def begin_scores(network: nn.Module, loss: Loss, shares: Any) -> None:
+    """Let the scores begin as a recipe says; `shares` are the labels' among the clips."""
+    if loss.begin != "zero":
+        set_bias(network, shares if loss.begin == "frequency" else [loss.prior] * len(shares))
 
 
 def set_bias(network: nn.Module, chances: Any) -> None:

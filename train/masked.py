@@ -2,15 +2,13 @@
 
 A recipe with `task = "masked"`. Every recording of the manifest's training part is used, with
 whatever role and label. The result's encoder starts a tagger: `[model]` with `network =
-"audiomae"` and `weights` of this run. As in `train.fit`, a step is a function of (recipe, seed,
-step number), and an interrupted run goes on from `last.safetensors`.
+"audiomae"` and `weights` of this run. How a step is taken, and how an interrupted run goes on,
+is in `train.loop`.
 """
 
 from __future__ import annotations
 
 import logging
-import os
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -20,26 +18,17 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from models import parameters
-from models.checkpoint import save_checkpoint
 from models.masked_tagger import MaskedAutoencoder, MaskedTaggerConfig
 from realtime.card import FORMAT, Card, InputSpec
 from realtime.errors import UsageError
 from realtime.features import FeatureSpec
+from train import processes
 from train.bank import Bank, open_bank
 from train.clips import crop
-from train.journal import Journal
-from train.loop import (
-    follow,
-    learning_rate,
-    pick_device,
-    progress_bar,
-    resume,
-    save_last,
-    weight_groups,
-)
+from train.loop import Run, begin
 from train.manifest import Row, read_manifest
 from train.pictures import write_pictures
+from train.processes import rows_of
 from train.tables import Fit
 
 VALIDATION = 64  # windows, always the same
@@ -102,53 +91,38 @@ def fit_masked(recipe: MaskedRecipe, out: Path) -> Path:
     Raises:
         UsageError: windows that are no whole number of patches, or no recordings.
     """
-    f = recipe.fit
-    out.mkdir(parents=True, exist_ok=True)
-    torch.set_num_threads(f.threads or os.cpu_count() or 1)
-    device = pick_device(f.device)
-    windows = Windows(recipe, read_manifest(Path(recipe.data.manifest)))
-    torch.manual_seed(f.seed)
+    device = begin(recipe.fit, out)
+    rows = read_manifest(Path(recipe.data.manifest))
+    windows = processes.in_turn(lambda: Windows(recipe, rows))
+    torch.manual_seed(recipe.fit.seed)
     network = MaskedAutoencoder(windows.config, windows.frames, recipe.features.width)
     network = network.to(device)
-    optimizer = torch.optim.AdamW(weight_groups(network, f.decay), lr=f.rate, foreach=True)
-    average = {k: v.clone() for k, v in network.state_dict().items()}
-    first, best = resume(out, network, optimizer, average)
-    best = best if first else -np.inf
-    log.info("%s: %d parameters, step %d of %d on %s",
-             recipe.name, parameters(network), first, f.steps, device)  # fmt: skip
+    count = rows_of(recipe.data.batch, recipe.fit)
+
+    def draw(number: int) -> tuple[Tensor, Tensor]:
+        return windows.draw("train", recipe.fit.seed * 1_000_003 + number, count)
+
+    def loss(network: nn.Module, batch: tuple[Tensor, Tensor]) -> Tensor:
+        error: Tensor = network(*(x.to(device) for x in batch))[0]
+        return error
+
+    run = Run(recipe.name, recipe.fit, out, network, device, loss, recipe=recipe)
     validation = windows.draw("val", 0, VALIDATION)
-    total, since, seen = torch.zeros(()), time.monotonic(), first
-    with Journal(out, recipe, first) as journal, progress_bar() as progress:
-        bar = progress.add_task(recipe.name, total=f.steps, completed=first, note="")
-        for step in range(first, f.steps):
-            for group in optimizer.param_groups:
-                group["lr"] = learning_rate(step, f)
-            x, order = windows.draw("train", f.seed * 1_000_003 + step, recipe.data.batch)
-            loss, _, _ = network(x.to(device), order.to(device))
-            optimizer.zero_grad(set_to_none=True)
-            loss.backward()
-            nn.utils.clip_grad_norm_(network.parameters(), 5.0)
-            optimizer.step()
-            follow(average, network.state_dict(), min(f.ema, (step + 1) / (step + 10)))
-            total += loss.detach().cpu()
-            progress.update(bar, completed=step + 1)
-            if (step + 1) % f.validate and step + 1 != f.steps:
-                continue
-            error = _validate(windows, average, validation, device)
-            pace = (step + 1 - seen) * recipe.data.batch / (time.monotonic() - since)
-            mean = float(total) / (step + 1 - seen)
-            log.info("step %d: loss %.4f  val %.4f", step + 1, mean, error)
-            journal.add(step=step + 1, loss=mean, val_loss=error, rows_per_s=pace)
+    description = {"network": "audiomae", **recipe.model}
+    for step, batch in run.batches(draw):
+        if not run.learn(step, batch):
+            continue
+        if run.writes:
+            error = _validate(windows, run.average, validation, device)
             card = _card(recipe, step + 1, error)
-            description = {"network": "audiomae", **recipe.model}
-            if -error >= best:
-                best = -error
-                tensors = {f"model.{k}": v for k, v in average.items()}
-                save_checkpoint(out / "best.safetensors", tensors, description, card)
-            save_last(out, network, optimizer, average, step + 1, best, card, description)
-            total, since, seen = torch.zeros(()), time.monotonic(), step + 1
-    write_pictures(out)
-    return out / "best.safetensors"
+            pace = run.pace(step) * recipe.data.batch
+            run.keep(step, card, description, -error, val_loss=error, rows_per_s=pace)
+        if run.over():
+            break
+    if run.writes:
+        write_pictures(out)
+    processes.leave()
+    return run.best_path
 
 
 class Windows:

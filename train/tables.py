@@ -82,6 +82,7 @@ class Augment(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
         time_masks, time_mask: number and greatest width (frames) of SpecAugment's time masks.
         mel_masks, mel_mask: the same for bands.
         mixup: probability that a row is mixed with another one, features and labels.
+        cutmix: probability that a span of up to half a row's time is another row's.
     """
 
     shift_s: float = 0.2
@@ -99,6 +100,7 @@ class Augment(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     mel_masks: int = 0
     mel_mask: int = 0
     mixup: float = 0.0
+    cutmix: float = 0.0
 
 
 class Loss(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -137,30 +139,54 @@ class Fit(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True)
 
     Args:
         steps: batches.
-        rate: peak learning rate of AdamW.
-        decay: weight decay.
-        warmup: share of the steps in which the rate rises; it falls along a half cosine after.
+        optimizer: AdamW's weight decay is apart from the gradient, the others' is not.
+        rate: peak learning rate.
+        decay: weight decay, of matrices only.
+        schedule: of the rate after the warm-up: half a cosine to 0, times `drop` every
+            `drop_every`, one cycle (it also warms up by half a cosine, from a 25th), or none.
+        warmup: share of the steps in which the rate rises.
+        drop, drop_every: factor, and share of the steps, of the schedule "step".
+        clip: greatest norm of the gradient, 0 for any; absent is 5, and 1 for gates.
+        precision: of the network's arithmetic; float16 needs cuda. Weights stay float32.
         ema: decay of the averaged weights, which are the ones kept.
+        average: weights of so many validations, the last ones, are averaged in the end, and
+            kept if they are no worse; 0 is none.
+        freeze: names of the network's parts that stay as they are, each with all below it.
+        freeze_steps: steps for which they do; 0 is all.
         validate: steps between validations (and checkpoints).
+        patience: validations without a better figure after which the run ends; 0 is any.
         seed: of everything random.
         pool: validation of a clip that is longer than the window: its middle, or its windows'
             highest or mean scores.
         init: checkpoint to start from, "" for fresh weights. What has another shape there (the
             last layer, for other labels) is left as it is, and said.
+        parts: a batch is drawn, and its gradient taken, in so many parts: for a batch that does
+            not fit into memory. The processes of torchrun share them, at least one each.
         threads: CPU threads, 0 = all.
-        workers: processes that make batches ahead (gates only); 0 makes them in between.
+        workers: processes that make batches ahead; 0 makes them in between.
         device: "auto", "cpu" or "cuda".
     """
 
     steps: int
+    optimizer: Literal["adamw", "adam", "rmsprop", "adagrad"] = "adamw"
     rate: float = 3e-3
     decay: float = 0.01
+    schedule: Literal["cosine", "step", "one_cycle", "constant"] = "cosine"
     warmup: float = 0.05
+    drop: float = 0.5
+    drop_every: float = 0.1
+    clip: float | None = None
+    precision: Literal["float32", "bfloat16", "float16"] = "float32"
     ema: float = 0.999
+    average: int = 0
+    freeze: tuple[str, ...] = ()
+    freeze_steps: int = 0
     validate: int = 500
+    patience: int = 0
     seed: int = 1
     pool: Literal["middle", "max", "mean"] = "middle"
     init: str = ""
+    parts: int = 1
     threads: int = 0
     workers: int = 0
     device: str = "auto"

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import msgspec
 import numpy as np
 import torch
@@ -14,6 +12,7 @@ from models import build
 from train.batches import Batches
 from train.datasets.cached import CachedBatches
 from train.loop import placed
+from train.metrics.ranking import average_precision
 from train.recipe import Recipe
 
 WINDOWS = 12  # of a clip, at most
@@ -82,15 +81,15 @@ class Validation:
 def mean_precision(scores: NDArray[np.float32], truth: NDArray[np.float32]) -> float:
     """Mean average precision of the labels that some clips have and some have not.
 
+    It is 0 where there is no such label.
+
     Args:
         scores: [clips, labels].
         truth: [clips, labels]: 1, 0, or NaN, which is left out.
     """
-    from sklearn.metrics import average_precision_score
-
     found = []
     for score, there in zip(scores.T, truth.T, strict=True):
         told = ~np.isnan(there)
         if 0 < (there[told] == 1.0).sum() < told.sum():
-            found.append(average_precision_score(there[told] == 1.0, score[told]))
-    return float(np.mean(found)) if found else math.nan
+            found.append(average_precision(score[told], there[told] == 1.0))
+    return float(np.mean(found)) if found else 0.0

@@ -49,19 +49,19 @@ def test_it_learns_resumes_exactly_and_starts_a_tagger(
     errors = [float(line.split(",")[2]) for line in lines[1:]]
     assert errors[1] < errors[0]
 
-    from train import masked
+    from train import saved
 
     class StopError(Exception):
         pass
 
-    saved = masked.save_last
+    original = saved.save_last
 
     def save_then_stop(*args: object) -> None:
-        saved(*args)  # type: ignore[arg-type]
+        original(*args)  # type: ignore[arg-type]
         raise StopError
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(masked, "save_last", save_then_stop)
+        patch.setattr(saved, "save_last", save_then_stop)
         with pytest.raises(StopError):
             fit_masked(recipe, tmp_path / "parts")
     fit_masked(recipe, tmp_path / "parts")

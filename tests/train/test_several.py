@@ -17,12 +17,12 @@ from train.batches import Batches  # noqa: E402
 from train.command import main as rt_train  # noqa: E402
 from train.fit import fit  # noqa: E402
 from train.heard import Heard  # noqa: E402
-from train.loop import begin_with  # noqa: E402
 from train.loss import class_weights, loss_of, set_bias  # noqa: E402
 from train.manifest import Row, read_manifest, write_manifest  # noqa: E402
 from train.recipe import Recipe, read_recipe  # noqa: E402
 from train.truth import targets_of  # noqa: E402
 from train.validate import mean_precision  # noqa: E402
+from train.weights import begin_with  # noqa: E402
 
 RATE = 8000
 RECIPE = """
@@ -68,6 +68,7 @@ time_mask = 4
 mel_masks = 1
 mel_mask = 2
 mixup = 0.3
+cutmix = 0.3
 [loss]
 kind = "bce"
 smoothing = 0.02
@@ -208,21 +209,14 @@ def test_it_learns_goes_on_exactly_and_starts_another(
     assert name == "mAP"
     assert float(figure) > 0.8
 
-    from train import fit as module
-
     class StopError(Exception):
         pass
 
-    saved = module.save_last
-
-    def save_then_stop(*args: object) -> None:
-        saved(*args)  # type: ignore[arg-type]
+    def stop(*_: float) -> None:
         raise StopError
 
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(module, "save_last", save_then_stop)
-        with pytest.raises(StopError):
-            fit(recipe, tmp_path / "parts")
+    with pytest.raises(StopError):
+        fit(recipe, tmp_path / "parts", stop)
     fit(recipe, tmp_path / "parts")
     a, _ = load_tensors(tmp_path / "whole" / "last.safetensors")
     b, _ = load_tensors(tmp_path / "parts" / "last.safetensors")
@@ -230,7 +224,7 @@ def test_it_learns_goes_on_exactly_and_starts_another(
     assert all(torch.equal(a[k], b[k]) for k in a)
 
     other = build(recipe.model, 2)
-    with caplog.at_level(logging.INFO, "rt.train.loop"):
+    with caplog.at_level(logging.INFO, "rt.train.weights"):
         begin_with(other, whole)
     assert "fresh: classifier.bias, classifier.weight" in caplog.text
     kept, _ = load_tensors(whole, "model.")

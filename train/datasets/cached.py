@@ -31,6 +31,7 @@ from train.batches import Batch
 from train.datasets.arrays import read_array
 from train.datasets.files import ARRAYS
 from train.manifest import Row, whole_of
+from train.processes import rows_of
 from train.recipe import Recipe
 from train.torch_frontend import TorchFrontEnd
 from train.truth import Truth
@@ -156,6 +157,7 @@ class CachedBatches:
             raise UsageError("mix.events with data.cached", "use one of them")
         self.recipe, self.rows = recipe, rows
         spec = recipe.features
+        self.batch = rows_of(recipe.mix.batch, recipe.fit)
         self.size = spec.frames_in(round(recipe.window_s * spec.rate))
         self.frontend = TorchFrontEnd(spec)
         self.bank = open_features(Path(recipe.data.root), [r.file for r in rows], spec)
@@ -170,7 +172,7 @@ class CachedBatches:
         """The batch of a step."""
         seed = self.recipe.fit.seed * 1_000_003 + step
         rng, g = np.random.default_rng(seed), torch.Generator().manual_seed(seed)
-        chosen = rng.choice(self.pool["clip"], self.recipe.mix.batch, p=self.clip_weight)
+        chosen = rng.choice(self.pool["clip"], self.batch, p=self.clip_weight)
         features = self._windows(chosen.tolist(), rng)
         a = self.recipe.augment
         features = augment.masks(features, g, 1, a.time_masks, a.time_mask)

@@ -1,44 +1,30 @@
 """The training loop of a gate. Reads top to bottom: recipe, mixtures, network, steps.
 
-As in `train.fit`, a step is a function of (recipe, seed, step number), and a run that was
-interrupted goes on from `last.safetensors` as if nothing had happened.
+How a step is taken, and how an interrupted run goes on, is in `train.loop`.
 """
 
 from __future__ import annotations
 
 import logging
-import os
-import time
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.utils.data import DataLoader, Dataset
 
-from models import build, parameters
-from models.checkpoint import save_checkpoint
+from models import build
 from models.gate import GateNetwork
 from realtime.card import FORMAT, Card, InputSpec
 from realtime.errors import UsageError
 from train.gate.mixtures import MixBatch, Mixtures
 from train.gate.recipe import GateRecipe
-from train.journal import Journal
-from train.loop import (
-    begin_with,
-    follow,
-    learning_rate,
-    pick_device,
-    progress_bar,
-    resume,
-    save_last,
-    weight_groups,
-)
+from train.loop import Run, begin
 from train.manifest import read_manifest
 from train.metrics import roc_auc
 from train.pictures import write_pictures
+from train.processes import parts_of
 
+CLIP = 1.0  # greatest norm of the gradient unless a recipe says otherwise
 VALIDATION_BATCHES = 4
 VALIDATION_STEP = 10_000_000  # their numbers begin where no run gets to
 
@@ -56,96 +42,35 @@ def fit_gate(recipe: GateRecipe, out: Path) -> Path:
     Returns:
         The result's path.
     """
-    f = recipe.fit
-    out.mkdir(parents=True, exist_ok=True)
-    torch.set_num_threads(f.threads or os.cpu_count() or 1)
-    device = pick_device(f.device)
+    device = begin(recipe.fit, out)
+    if parts_of(recipe.fit) > 1:
+        raise UsageError("a gate's batches are not parted", "leave out fit.parts and torchrun")
     rows = read_manifest(Path(recipe.data.manifest))
     mixtures = Mixtures(recipe, rows)
     others = Mixtures(recipe, rows, "val")
     validation = [others.draw(VALIDATION_STEP + i) for i in range(VALIDATION_BATCHES)]
-    torch.manual_seed(f.seed)
-    description = dict(recipe.model) | {
-        "mels": recipe.features.width,
-        "kinds": len(mixtures.kinds),
-    }
+    torch.manual_seed(recipe.fit.seed)
+    kinds = len(mixtures.kinds)
+    description = dict(recipe.model) | {"mels": recipe.features.width, "kinds": kinds}
     network = _network(recipe, description).to(device)
-    if f.init:
-        begin_with(network, Path(f.init))
-    optimizer = torch.optim.AdamW(weight_groups(network, f.decay), lr=f.rate, foreach=True)
-    average = {k: v.clone() for k, v in network.state_dict().items()}
-    first, best = resume(out, network, optimizer, average)
-    count = parameters(network)
-    log.info(
-        "%s: %d parameters, step %d of %d on %s", recipe.name, count, first, f.steps, device
-    )
-    total, since, seen = 0.0, time.monotonic(), first
-    with Journal(out, recipe, first) as journal, progress_bar() as progress:
-        bar = progress.add_task(recipe.name, total=f.steps, completed=first, note="")
-        for step, batch in enumerate(_ahead(mixtures, range(first, f.steps), f.workers), first):
-            for group in optimizer.param_groups:
-                group["lr"] = learning_rate(step, f)
-            loss = gate_loss(network, batch, recipe, device)
-            optimizer.zero_grad(set_to_none=True)
-            loss.backward()
-            nn.utils.clip_grad_norm_(network.parameters(), 1.0)
-            optimizer.step()
-            follow(average, network.state_dict(), min(f.ema, (step + 1) / (step + 10)))
-            total += float(loss.detach())
-            progress.update(bar, completed=step + 1)
-            if (step + 1) % f.validate == 0 or step + 1 == f.steps:
-                auc, val_loss = _validate(recipe, description, average, validation, device)
-                mean, done = total / (step + 1 - seen), (step + 1 - seen) * recipe.mix.rows
-                hours = done * recipe.mix.seconds / 3600
-                pace = hours / (time.monotonic() - since) * 60
-                note = f"loss {mean:.4f}  val {val_loss:.4f}  AUC {auc:.4f}"
-                log.info("step %d: %s", step + 1, note)
-                progress.update(bar, note=note)
-                journal.add(
-                    step=step + 1,
-                    loss=mean,
-                    val_loss=val_loss,
-                    val_auc=auc,
-                    hours_per_min=pace,
-                )
-                card = card_of(recipe, step + 1, auc)
-                if auc >= best:
-                    best = auc
-                    tensors = {f"model.{k}": v for k, v in average.items()}
-                    save_checkpoint(out / "best.safetensors", tensors, description, card)
-                save_last(out, network, optimizer, average, step + 1, best, card, description)
-                total, since, seen = 0.0, time.monotonic(), step + 1
+
+    def loss(network: Any, batch: MixBatch) -> Tensor:
+        return gate_loss(network, batch, recipe, device)
+
+    run = Run(recipe.name, recipe.fit, out, network, device, loss, clip=CLIP, recipe=recipe)
+    hours = recipe.mix.rows * recipe.mix.seconds / 3600  # in a step
+    for step, batch in run.batches(mixtures.draw):
+        if not run.learn(step, batch):
+            continue
+        auc, val_loss = _validate(recipe, description, run.average, validation, device)
+        card = card_of(recipe, step + 1, auc)
+        numbers = {"val_loss": val_loss, "val_auc": auc}
+        pace = 60.0 * run.pace(step) * hours
+        run.keep(step, card, description, auc, **numbers, hours_per_min=pace)
+        if run.over():
+            break
     write_pictures(out)
-    return out / "best.safetensors"
-
-
-def _ahead(mixtures: Mixtures, steps: range, workers: int) -> Iterable[MixBatch]:
-    """The batches of these steps, made ahead by other processes where there are any."""
-    return DataLoader(
-        _Steps(mixtures, steps),
-        batch_size=None,
-        num_workers=workers,
-        worker_init_fn=_one_thread,
-    )
-
-
-class _Steps(Dataset[MixBatch]):
-    """The batches as a data set, in order."""
-
-    def __init__(self, mixtures: Mixtures, steps: range) -> None:
-        self.mixtures, self.steps = mixtures, steps
-
-    def __len__(self) -> int:
-        return len(self.steps)
-
-    def __getitem__(self, index: int) -> MixBatch:
-        if index >= len(self.steps):
-            raise IndexError(index)
-        return self.mixtures.draw(self.steps[index])
-
-
-def _one_thread(_: int) -> None:
-    torch.set_num_threads(1)
+    return run.best_path
 
 
 def gate_loss(

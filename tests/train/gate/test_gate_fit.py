@@ -15,10 +15,10 @@ from train.gate.fit import aligned, fit_gate  # noqa: E402
 from train.gate.mixtures import Mixtures  # noqa: E402
 from train.gate.recipe import GateRecipe  # noqa: E402
 from train.gate.talk import whispered  # noqa: E402
-from train.loop import save_last  # noqa: E402
 from train.manifest import Row, read_manifest, write_manifest  # noqa: E402
 from train.metrics import roc_auc  # noqa: E402
 from train.recipe import convert_recipe, read_tables  # noqa: E402
+from train.saved import save_last  # noqa: E402
 
 torch.set_num_threads(1)  # two wait for each other on a busy machine
 
@@ -115,7 +115,7 @@ def test_an_interrupted_run_ends_like_one_that_was_not(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("train.gate.fit.save_last", save_and_stop)
+        patch.setattr("train.saved.save_last", save_and_stop)
         with pytest.raises(KeyboardInterrupt):
             fit_gate(recipe, folder / "parts")
     assert load_tensors(folder / "parts" / "last.safetensors")[1]["step"] == "6"
