@@ -23,6 +23,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.amp.grad_scaler import GradScaler
 
 from models import parameters
 from models.checkpoint import save_checkpoint
@@ -95,7 +96,7 @@ class Run:
         self._optimizer = optimizer_of(network, f)
         self.average = {k: v.clone() for k, v in network.state_dict().items()}
         self.progress = saved.resume(out, network, self._optimizer, self.average)
-        self._scaler = torch.amp.GradScaler(device.type, enabled=f.precision == "float16")
+        self._scaler = GradScaler(device.type, enabled=f.precision == "float16")
         if self.progress.scaler:
             self._scaler.load_state_dict(self.progress.scaler)
         self._parts = processes.parts_of(f)
