@@ -20,7 +20,7 @@ STATE = {
         ({"overloads": 1, "overload_s": 1.24}, ["Late once, 1.2 s"]),
         ({"overloads": 3, "overload_s": 2.0}, ["Late 3 times, 2.0 s"]),
         ({"overloaded": True, "overloads": 1}, ["Too slow: by level now"]),
-        ({"tardy": 2}, ["Late 2 times"]),
+        ({"tardy": 2}, ["In time, 2 times by a hair"]),
         ({"dropped": 24_000}, ["0.5 s of sound lost"]),
         ({"overflows": 2, "underflows": 2, "slips": 1}, ["3 short gaps"]),
     ],
@@ -36,8 +36,10 @@ def test_a_gate_in_plain_words(qtbot, more, said):
 def test_trouble_has_a_sign_of_its_own(qtbot):
     readout = Readout()
     qtbot.addWidget(readout)
-    readout.show_state(STATE | {"tardy": 2}, 0.04)
+    readout.show_state(STATE | {"overloads": 2, "overload_s": 1.0}, 0.04)
     assert [mark.text() for mark, _ in readout._rows] == ["✓", "✓", "!", "✓"]
+    readout.show_state(STATE | {"tardy": 2}, 0.04)  # a few milliseconds: no trouble
+    assert [mark.text() for mark, _ in readout._rows] == ["✓", "✓", "", "✓"]
 
 
 def test_trouble_that_has_passed_is_no_warning_any_more(qtbot, monkeypatch):
@@ -45,13 +47,13 @@ def test_trouble_that_has_passed_is_no_warning_any_more(qtbot, monkeypatch):
     monkeypatch.setattr("time.monotonic", lambda: now)
     readout = Readout()
     qtbot.addWidget(readout)
-    readout.show_state(STATE | {"tardy": 2}, 0.04)
+    readout.show_state(STATE | {"overloads": 2, "overload_s": 1.0}, 0.04)
     assert readout._rows[2][0].text() == "!"
     now += 60
-    readout.show_state(STATE | {"tardy": 2}, 0.04)
-    assert readout.sentences()[2] == "Late 2 times, none lately"
+    readout.show_state(STATE | {"overloads": 2, "overload_s": 1.0}, 0.04)
+    assert readout.sentences()[2] == "Late 2 times, 1.0 s, none lately"
     assert readout._rows[2][0].text() == ""
-    readout.show_state(STATE | {"tardy": 3}, 0.04)
+    readout.show_state(STATE | {"overloads": 3, "overload_s": 1.0}, 0.04)
     assert readout._rows[2][0].text() == "!"
 
 
