@@ -111,7 +111,7 @@ def _late(state: dict[str, Any]) -> tuple[str, str, str]:
         return BAD, text, tr(LATE)
     n = state.get("tardy", 0)
     if n:
-        words = trn("In time, once by a hair", "In time, {n} times by a hair", n)
+        words = trn("Just in time once", "Just in time {n}×", n)
         return "", words, tr("Openings that began some milliseconds after their place.")
     return GOOD, tr("Always in time"), tr("Every decision came before its sound had to go out.")
 

@@ -20,7 +20,7 @@ STATE = {
         ({"overloads": 1, "overload_s": 1.24}, ["Late once, 1.2 s"]),
         ({"overloads": 3, "overload_s": 2.0}, ["Late 3 times, 2.0 s"]),
         ({"overloaded": True, "overloads": 1}, ["Too slow: by level now"]),
-        ({"tardy": 2}, ["In time, 2 times by a hair"]),
+        ({"tardy": 2}, ["Just in time 2×"]),
         ({"dropped": 24_000}, ["0.5 s of sound lost"]),
         ({"overflows": 2, "underflows": 2, "slips": 1}, ["3 short gaps"]),
     ],
