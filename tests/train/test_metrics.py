@@ -192,5 +192,5 @@ def test_families() -> None:
     scores = np.array([[0.1, 0.7, 0.2, 0.3, 0.9]], np.float32)
     truth = np.array([[True, False, False, False, True]])
     best, has = by_family(scores, truth, families)
-    assert best.tolist() == pytest.approx([[0.7, 0.3]])
+    assert best == pytest.approx(np.array([[0.7, 0.3]]))
     assert has.tolist() == [[True, False]]

@@ -178,7 +178,7 @@ def test_focal_is_torchvisions_and_what_nobody_can_tell_is_left_out(recipe: Reci
     logits = torch.randn(5, 3)
     y = (torch.rand(5, 3) > 0.5).float()
     network = lambda _: logits  # noqa: E731
-    focal = ("loss.kind=focal", "augment.mixup=0.0", "loss.smoothing=0.0")
+    focal = ("loss.kind=focal", "augment.mixup=0", "augment.cutmix=0", "loss.smoothing=0")
     plain = changed(Path(recipe.data.root), *focal)
     ours = loss_of(network, (), torch.zeros(5), y, plain)
     theirs = ops.sigmoid_focal_loss(logits, y, 0.25, 2.0, "mean")

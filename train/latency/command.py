@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import argparse
 import sys
+from typing import TYPE_CHECKING
 
 import msgspec
 from rich.console import Console
 from rich.table import Table
 
-from train.latency.judge import Latency, judge_latency
-from train.latency.picture import draw, picture_of
+if TYPE_CHECKING:
+    from train.latency.judge import Latency
 
 
 def add_latency(parser: argparse.ArgumentParser) -> None:
@@ -25,6 +26,9 @@ def run(args: argparse.Namespace) -> int:
     Raises:
         RtError: as `train.latency.judge.judge_latency`.
     """
+    from train.latency.judge import judge_latency  # not to need torch for help
+    from train.latency.picture import draw, picture_of
+
     picture = picture_of(args.plot)
     try:
         found = judge_latency(args.model, args.card, args.runtime, args.threads)

@@ -65,7 +65,8 @@ def lines_of(path):
 
 def workers(pid):
     """The workers of a run; another child of it keeps Python's books."""
-    found = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    threads = Path(f"/proc/{pid}/task").glob("*/children")
+    found = [x for children in threads for x in children.read_text().split()]
     return [int(x) for x in found if b"spawn_main" in Path(f"/proc/{x}/cmdline").read_bytes()]
 
 
@@ -260,6 +261,7 @@ def test_a_file_that_kills_its_worker(kit, band_model, write_wav, tmp_path):
     with subprocess.Popen(args, cwd=tmp_path, stderr=subprocess.PIPE) as child:
         for _ in range(2):
             end = reader_of(tmp_path / "pipe")
+            wait_for(lambda: workers(child.pid))
             (worker,) = workers(child.pid)
             os.kill(worker, signal.SIGKILL)
             wait_for(lambda pid=worker: not alive(pid))
