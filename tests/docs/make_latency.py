@@ -319,7 +319,7 @@ def machine_line(m: dict[str, Any]) -> str:
     )
     busy = m["load"] is not None and m["load"] > m["cores"] / 2
     line = f"{m['cpu']}, {m['cores']} cores, {m['system']}, {versions}, {m['date']}"
-    line += f", {m['seconds']:g} s for each reading"
+    line += f", {m['seconds']:g} s for each\nreading"
     return f"{line}. Load {m['load']}" + (": other work was running." if busy else ".")
 
 
