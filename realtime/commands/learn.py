@@ -7,7 +7,6 @@ written to a temporary file, run once as rt-gate will run it, and only then give
 from __future__ import annotations
 
 import argparse
-import json
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,12 +14,14 @@ from typing import TYPE_CHECKING, Any
 
 from realtime.commands.common import Interrupts, Parser, say, start_logging
 from realtime.commands.lessons import (
+    add_ways,
     bar,
     lines,
     no_stop,
     print_table,
     read_aloud,
     refuse_inputs,
+    tell,
     whole_number,
     write,
     written,
@@ -64,15 +65,11 @@ def parser() -> argparse.ArgumentParser:
     text = f"gate whose network is used, a shipped name or a file ({DEFAULT})"
     p.add_argument("--model", metavar="NAME|FILE", help=text)
     p.add_argument("--name", help="of the gate (that of its file)")
-    p.add_argument("--seed", metavar="N", default="1", help="of all chance (1)")
-    p.add_argument("--json", action="store_true", help="the result as one JSON object")
-    text = "how far it is as JSON lines on stdout, the result as the last one"
-    p.add_argument("--progress", action="store_true", help=text)
     text = "mistakes at every threshold, and a held-back mixture, as a picture"
     p.add_argument("--plot", metavar="FILE.png", help=text)
     text = "a held-back part of the examples to listen to, as a sound file"
     p.add_argument("--audition", metavar="FILE.wav", help=text)
-    p.add_argument("-v", "--verbose", action="count", default=0, help="say more; -vv all")
+    add_ways(p)
     return p
 
 
@@ -97,11 +94,7 @@ def main(argv: Sequence[str]) -> int:
                 result = _learn(args, sides, gate, seed, output, progress)
         output.commit()
     result["seconds"] = round(time.monotonic() - began, 1)
-    if args.json or args.progress:
-        result.pop("table")
-        print(json.dumps(result, ensure_ascii=False))
-    else:
-        _print(result)
+    tell(args, result, _print)
     return 0
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import logging
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from realtime.commands.common import say
 from realtime.errors import UsageError
@@ -167,6 +168,26 @@ def lines() -> Iterator[Progress]:
             print(json.dumps(what), flush=True)
 
     yield Told()
+
+
+def add_ways(p: argparse.ArgumentParser) -> None:
+    """Add the options of chance, and of how the result is told."""
+    p.add_argument("--seed", metavar="N", default="1", help="of all chance (1)")
+    p.add_argument("--json", action="store_true", help="the result as one JSON object")
+    text = "how far it is as JSON lines on stdout, the result as the last one"
+    p.add_argument("--progress", action="store_true", help=text)
+    p.add_argument("-v", "--verbose", action="count", default=0, help="say more; -vv all")
+
+
+def tell(
+    args: argparse.Namespace, result: dict[str, Any], show: Callable[[dict[str, Any]], None]
+) -> None:
+    """The result as JSON where that is asked for, else as `show` prints it for people."""
+    if args.json or args.progress:
+        result.pop("table")
+        print(json.dumps(result, ensure_ascii=False))
+    else:
+        show(result)
 
 
 def print_table(rows: Sequence[Sequence[str]]) -> None:

@@ -7,7 +7,6 @@ written to a temporary file, run once as rt-tag will run it, and only then given
 from __future__ import annotations
 
 import argparse
-import json
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,6 +20,7 @@ from realtime.commands.lessons import (
     print_table,
     read_aloud,
     refuse_inputs,
+    tell,
     write,
     written,
 )
@@ -55,11 +55,7 @@ def main(argv: Sequence[str]) -> int:
             result = _learn(args, sides, base, hours, seed, output, progress)
         output.commit()
     result["seconds"] = round(time.monotonic() - began, 1)
-    if args.json or args.progress:
-        result.pop("table")
-        print(json.dumps(result, ensure_ascii=False))
-    else:
-        _print(result)
+    tell(args, result, _print)
     return 0
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from realtime.commands.common import Parser
-from realtime.commands.lessons import whole_number
+from realtime.commands.lessons import add_ways, whole_number
 from realtime.errors import UsageError
 
 DEFAULT = "ears"
@@ -67,11 +67,7 @@ def parser() -> argparse.ArgumentParser:
     text = f"tagger whose network is used, a shipped name or a file ({DEFAULT})"
     p.add_argument("--model", metavar="NAME|FILE", help=text)
     p.add_argument("--name", help="of the model (that of its file)")
-    p.add_argument("--seed", metavar="N", default="1", help="of all chance (1)")
-    p.add_argument("--json", action="store_true", help="the result as one JSON object")
-    text = "how far it is as JSON lines on stdout, the result as the last one"
-    p.add_argument("--progress", action="store_true", help=text)
-    p.add_argument("-v", "--verbose", action="count", default=0, help="say more; -vv all")
+    add_ways(p)
     return p
 
 
