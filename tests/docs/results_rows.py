@@ -60,6 +60,7 @@ ONE = (1,)
 MASKED = {"network": "audiomae", "width": 192, "layers": 6, "heads": 3, "patch": 8}
 PATCHES = {"frames": 69, "mels": 32, "patch": [8, 8]}
 LOW = {"mels": 32}
+FORTY = {"features.mels": 40}
 INSTANCES = {"network": "instances", "mels": 32, "embedding": 128, "width": 64, "body": "gru"}
 
 TAGGERS = (  # in the order in which they run: the small ones first
@@ -72,7 +73,7 @@ TAGGERS = (  # in the order in which they run: the small ones first
         "network": "dscnn", "stem": 16, "stages": [[32, 1, 2], [64, 2, 3], [96, 2, 3]],
     }),
     _row("dscnn-s"),
-    _row("bcresnet-1", {"bands": 4}),
+    _row("bcresnet-1", fields=FORTY, note="40 bands, the least it takes"),
     _row("kwt-1", {"frames": 69, "mels": 32}, fields={"fit.rate": SLOW}),
     _baseline("linear"),
     _baseline("conv2d", units=32, layers=3),
@@ -89,7 +90,7 @@ TAGGERS = (  # in the order in which they run: the small ones first
     _row("dscnn-m"),
     _row("crnn", {"mels": 32, "pools": [[2, 2], [2, 4], [2, 4]]}, folds=ONE),
     _row("vgglike", folds=ONE),
-    _row("bcresnet-3", {"bands": 4}, folds=ONE),
+    _row("bcresnet-3", fields=FORTY, folds=ONE, note="40 bands"),
     _row("ivector", {"mels": 23, "components": 64, "size": 100}, fields=MFCC | FITTED,
          folds=ONE, note="64 components, 100 dimensions: 240 clips are too few for more"),
     _row("m3", fields=WAVES, folds=ONE),
@@ -97,7 +98,7 @@ TAGGERS = (  # in the order in which they run: the small ones first
     _row("m11", fields=WAVES, folds=ONE),
     _row("ast-tiny", {**PATCHES, "stride": [8, 8]}, fields={"fit.rate": SLOW}, folds=ONE),
     _row("resnet18", folds=ONE),
-    _row("cnn6", folds=ONE),
+    _row("cnn6", LOW, folds=ONE),
     _row("mn10", folds=ONE),
     _row("talnet", LOW, folds=ONE),
     _row("cnn-transformer", LOW, fields={"fit.rate": SLOW}, folds=ONE),
@@ -107,9 +108,9 @@ TAGGERS = (  # in the order in which they run: the small ones first
     _row("m34-res", fields=WAVES, folds=ONE),
     _row("densenet121", folds=ONE),
     _row("efficientnet-b1", folds=ONE),
-    _row("cnn10", folds=ONE),
-    _row("cnn14", folds=()),
-    _row("resnet50-attention", LOW, folds=()),
+    _row("cnn10", LOW, folds=ONE),
+    _row("cnn14", LOW, folds=()),
+    _row("resnet50-attention", folds=()),
     _row("ast-small", {"frames": 69, "mels": 32}, folds=()),
     _row("ast-base", {"frames": 69, "mels": 32}, folds=()),
 )  # fmt: skip
