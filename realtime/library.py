@@ -48,9 +48,10 @@ def names(folder: Path = WEIGHTS) -> list[str]:
 
 
 def find_model(model: str, runtime: str = "", folder: Path = WEIGHTS) -> Path:
-    """The file of a model: a shipped name, or a path.
+    """The file of a model: a shipped name, with its suffix or without, or a path.
 
-    A path is whatever has a folder separator or a suffix, or exists.
+    A path is whatever has a folder separator or a suffix, or exists; one that exists comes
+    before a shipped file of that name.
 
     Args:
         model: name or path.
@@ -68,6 +69,8 @@ def find_model(model: str, runtime: str = "", folder: Path = WEIGHTS) -> Path:
     have = names(folder)
     if model in have:
         raise UsageError(f"model {model} is not shipped for runtime {runtime}", "leave it out")
+    if own.suffix in SUFFIXES.values() and not own.exists() and (folder / model).is_file():
+        return folder / model
     if own.exists() or own.suffix or len(own.parts) > 1:
         return own
     near = difflib.get_close_matches(model, have, n=1)

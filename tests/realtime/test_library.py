@@ -33,6 +33,7 @@ def test_names_and_files(folder, tmp_path, monkeypatch):
     own = tmp_path / "own"
     own.write_bytes(b"x")
     assert find_model(str(own), "", folder) == own
+    assert find_model("kws12.tflite", "", folder) == folder / "kws12.tflite"
     assert find_model("no/such.onnx", "", folder).name == "such.onnx"
 
 
@@ -73,3 +74,17 @@ def test_every_shipped_model_opens():
         assert model.card is not None, model.fault
         assert model.card.licence, f"{model.name} states its licence"
     assert names()[0] == library.DEFAULT_MODEL
+
+
+def test_a_file_of_ones_own_comes_before_a_shipped_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, here = tmp_path / "weights", tmp_path / "here"
+    folder.mkdir()
+    here.mkdir()
+    monkeypatch.chdir(here)
+    (folder / "ast_q.onnx").touch()
+    assert find_model("ast_q.onnx", "", folder) == folder / "ast_q.onnx"
+    assert find_model("ast_q.tflite", "", folder) == Path("ast_q.tflite")  # and fails, by name
+    (here / "ast_q.onnx").touch()
+    assert find_model("ast_q.onnx", "", folder) == Path("ast_q.onnx")
