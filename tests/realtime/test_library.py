@@ -1,6 +1,7 @@
 """The shipped models: found by name, listed with their cards, and never confused with files."""
 
 import json
+from pathlib import Path
 
 import pytest
 
