@@ -23,6 +23,7 @@ Why so, and not by training the whole network:
     rival       the level gate, tuned on the same examples
     audition    a held-back part to listen to
     memory      what a gate remembers of its examples
+    taught      a model's file with a card and a memory, for gates and for `realtime.wake`
     gate_file   the file: an ONNX model with another head, card and memory
     lesson      all of it in order; more: what a gate learns later
     report      figures and one sentence of advice; plot: a picture

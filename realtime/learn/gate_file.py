@@ -14,18 +14,18 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from realtime.card import Card, parse_card
-from realtime.errors import CardError, ParityError, RunnerError
+from realtime.card import Card
+from realtime.errors import RunnerError
 from realtime.gate.settings import require_gate
 from realtime.learn.backbone import Backbone
 from realtime.learn.head import Head
 from realtime.learn.memory import Memory, decode
 from realtime.learn.onnx_file import OnnxFile
-from realtime.runners import CARD_KEY, model_kind, open_runner
+from realtime.learn.taught import demand_same, finished, read_taught
+from realtime.runners import open_runner
 
 Floats = NDArray[np.float32]
 
-MEMORY_KEY: Final = "rt.memory"
 HEAD: Final = ("hidden.weight", "hidden.bias", "score.weight", "score.bias")
 CHECKED_HOPS: Final = 200
 TOLERANCE: Final = 1e-3  # of scores, between the written file and what was learned
@@ -57,19 +57,13 @@ def read_gate(path: Path) -> GateFile:
     Raises:
         ModelError: it cannot be read, is no gate, or has no head that can be replaced.
     """
-    if model_kind(path) != "onnx":
-        raise RunnerError(f"{path} is no ONNX model", "learn from a gate in ONNX")
-    data = path.read_bytes()
-    file = OnnxFile(data, str(path))
-    found = file.metadata
-    if CARD_KEY not in found:
-        raise CardError(f"{path} carries no card", "learn from a gate that rt-export made")
-    card = parse_card(found[CARD_KEY], str(path))
+    taught = read_taught(path, "a gate that rt-export made")
+    card = taught.card
     require_gate(card)
-    backbone = Backbone(data, card, str(path))
-    memory = decode(found[MEMORY_KEY], str(path)) if MEMORY_KEY in found else None
-    head = _read_head(file, backbone.size, len(card.labels))
-    return GateFile(path, data, card, head, memory, backbone)
+    backbone = Backbone(taught.data, card, str(path))
+    memory = decode(taught.memory, str(path)) if taught.memory else None
+    head = _read_head(taught.file, backbone.size, len(card.labels))
+    return GateFile(path, taught.data, card, head, memory, backbone)
 
 
 def write_gate(gate: GateFile, head: Head, card: Card, memory: Memory) -> bytes:
@@ -79,9 +73,7 @@ def write_gate(gate: GateFile, head: Head, card: Card, memory: Memory) -> bytes:
         stored = file.weight(f"head.{name}")
         turned = stored is not None and stored.shape != value.shape
         file.replace(f"head.{name}", value.T if turned else value)
-    file.set_metadata(CARD_KEY, card.to_json())
-    file.set_metadata(MEMORY_KEY, memory.encode())
-    return file.to_bytes()
+    return finished(file, card, memory.encode())
 
 
 def check_gate(path: Path, head: Head, backbone: Backbone, sound: Floats) -> None:
@@ -100,12 +92,7 @@ def check_gate(path: Path, head: Head, backbone: Backbone, sound: Floats) -> Non
     frames = backbone.frames(sound)[:CHECKED_HOPS]
     want = head.scores(backbone.embed_frames(frames))
     have = np.stack([runner.run(frame[None]) for frame in frames])
-    worst = float(np.abs(have - want).max())
-    if not worst <= TOLERANCE:
-        raise ParityError(
-            f"the written gate scores {worst:.4f} off what was learned; nothing is saved",
-            "please report it with the model it was learned from",
-        )
+    demand_same(have, want, TOLERANCE, "gate")
 
 
 def _read_head(file: OnnxFile, size: int, scores: int) -> Head:

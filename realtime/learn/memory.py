@@ -8,19 +8,15 @@ the recordings, so that one that returns on the other side is noticed.
 
 from __future__ import annotations
 
-import base64
-import binascii
-import zlib
 from typing import Final
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from realtime.errors import CardError
 from realtime.learn.head import Labels, Lessons
+from realtime.learn.taught import Packed, reading, unpack
 
-FORMAT: Final = 1
 TAUGHT, CHOSE, JUDGED = 0, 1, 2  # what a hop was used for
 ROOM: Final = {TAUGHT: 2000, CHOSE: 500, JUDGED: 900}  # hops of each that are kept
 
@@ -55,26 +51,21 @@ class Memory(msgspec.Struct):
 
     def encode(self) -> str:
         """The memory as text."""
-        packed = msgspec.msgpack.encode(
-            _Packed(
-                format=FORMAT,
-                shape=(*self.embedding.shape, self.label.shape[1]),
-                embedding=self.embedding.tobytes(),
-                scale=self.scale.astype("<f4").tobytes(),
-                label=np.packbits(self.label).tobytes(),
-                onset=np.packbits(self.onset).tobytes(),
-                use=self.use.tobytes(),
-                digests=self.digests,
-                lessons=self.lessons,
-            )
-        )
-        return base64.b64encode(zlib.compress(packed, 9)).decode()
+        return _Packed(
+            shape=(*self.embedding.shape, self.label.shape[1]),
+            embedding=self.embedding.tobytes(),
+            scale=self.scale.astype("<f4").tobytes(),
+            label=np.packbits(self.label).tobytes(),
+            onset=np.packbits(self.onset).tobytes(),
+            use=self.use.tobytes(),
+            digests=self.digests,
+            lessons=self.lessons,
+        ).pack()
 
 
-class _Packed(msgspec.Struct, forbid_unknown_fields=True):
+class _Packed(Packed, kw_only=True):
     """The memory as it is stored."""
 
-    format: int
     shape: tuple[int, int, int]
     embedding: bytes
     scale: bytes
@@ -95,10 +86,8 @@ def decode(text: str, where: str) -> Memory:
     Raises:
         CardError: it is damaged or of a later version.
     """
-    try:
-        packed = msgspec.msgpack.decode(zlib.decompress(base64.b64decode(text)), type=_Packed)
-        if packed.format != FORMAT:
-            raise ValueError(f"format {packed.format}")
+    with reading(f"{where}: what the gate remembers"):
+        packed = unpack(text, _Packed)
         hops, size, scores = packed.shape
 
         def bits(data: bytes) -> Labels:
@@ -114,10 +103,6 @@ def decode(text: str, where: str) -> Memory:
             packed.digests,
             packed.lessons,
         )
-    except (ValueError, binascii.Error, zlib.error, msgspec.MsgspecError) as e:
-        raise CardError(
-            f"{where}: what the gate remembers cannot be read: {e}", "learn it anew"
-        ) from e
 
 
 def remember(

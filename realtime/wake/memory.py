@@ -7,22 +7,15 @@ can be made of them. A later lesson learns from all of them anew, beside what is
 
 from __future__ import annotations
 
-import base64
-import binascii
-import zlib
-from typing import Final
-
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from realtime.errors import CardError
+from realtime.learn.taught import Packed, reading, unpack
 from realtime.wake.hours import from_bytes
 
 Floats = NDArray[np.float32]
 Bytes = NDArray[np.int8]
-
-FORMAT: Final = 1
 
 
 class Example(msgspec.Struct):
@@ -68,25 +61,21 @@ class Memory(msgspec.Struct):
 
     def encode(self) -> str:
         """The memory as text."""
-        packed = msgspec.msgpack.encode(
-            _Packed(
-                format=FORMAT,
-                ears=self.ears,
-                lessons=self.lessons,
-                examples=[
-                    _Kept(
-                        label=e.label,
-                        recording=e.recording,
-                        directions=e.stream.shape[1],
-                        stream=e.stream.tobytes(),
-                        windows=e.windows.tobytes(),
-                        seconds=e.seconds,
-                    )
-                    for e in self.examples
-                ],
-            )
-        )
-        return base64.b64encode(zlib.compress(packed, 9)).decode()
+        return _Packed(
+            ears=self.ears,
+            lessons=self.lessons,
+            examples=[
+                _Kept(
+                    label=e.label,
+                    recording=e.recording,
+                    directions=e.stream.shape[1],
+                    stream=e.stream.tobytes(),
+                    windows=e.windows.tobytes(),
+                    seconds=e.seconds,
+                )
+                for e in self.examples
+            ],
+        ).pack()
 
 
 class _Kept(msgspec.Struct, forbid_unknown_fields=True):
@@ -98,10 +87,9 @@ class _Kept(msgspec.Struct, forbid_unknown_fields=True):
     seconds: float
 
 
-class _Packed(msgspec.Struct, forbid_unknown_fields=True):
+class _Packed(Packed, kw_only=True):
     """The memory as it is stored."""
 
-    format: int
     ears: str
     lessons: int
     examples: list[_Kept]
@@ -117,10 +105,8 @@ def decode(text: str, where: str) -> Memory:
     Raises:
         CardError: it is damaged or of a later version.
     """
-    try:
-        packed = msgspec.msgpack.decode(zlib.decompress(base64.b64decode(text)), type=_Packed)
-        if packed.format != FORMAT:
-            raise ValueError(f"format {packed.format}")
+    with reading(f"{where}: what the model remembers"):
+        packed = unpack(text, _Packed)
         examples = [
             Example(
                 e.label,
@@ -131,8 +117,4 @@ def decode(text: str, where: str) -> Memory:
             )
             for e in packed.examples
         ]
-    except (ValueError, binascii.Error, zlib.error, msgspec.MsgspecError) as e:
-        raise CardError(
-            f"{where}: what the model remembers cannot be read: {e}", "learn it anew"
-        ) from e
     return Memory(packed.ears, examples, packed.lessons)

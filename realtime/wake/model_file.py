@@ -15,11 +15,11 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from realtime.card import Card, parse_card
-from realtime.errors import CardError, ParityError, RunnerError
+from realtime.card import Card
 from realtime.learn.network import EMBEDDING
 from realtime.learn.onnx_file import OnnxFile
-from realtime.runners import CARD_KEY, model_kind, open_runner
+from realtime.learn.taught import demand_same, finished, read_taught
+from realtime.runners import open_runner
 from realtime.wake.ears import Ears
 from realtime.wake.head import Layer, sigmoid
 from realtime.wake.hours import SHORTEST, Space
@@ -27,7 +27,6 @@ from realtime.wake.memory import Memory, decode
 
 Floats = NDArray[np.float32]
 
-MEMORY_KEY: Final = "rt.memory"
 SCORES: Final = "scores"
 OTHER: Final = "other"  # the label of everything else
 TOLERANCE: Final = 2e-3  # of scores, between the written file and what was learned
@@ -57,17 +56,11 @@ def read_model(path: Path) -> WakeFile:
     Raises:
         ModelError: it cannot be read, or has no embedding.
     """
-    if model_kind(path) != "onnx":
-        raise RunnerError(f"{path} is no ONNX model", "learn from one in ONNX")
-    data = path.read_bytes()
-    file = OnnxFile(data, str(path))
-    found = file.metadata
-    if CARD_KEY not in found:
-        raise CardError(f"{path} carries no card", "learn from ears, or what was learned of it")
-    card = parse_card(found[CARD_KEY], str(path))
-    memory = decode(found[MEMORY_KEY], str(path)) if MEMORY_KEY in found else None
-    digest = memory.ears if memory else hashlib.sha256(file.graph).hexdigest()[:16]
-    return WakeFile(path, data, card, Ears(data, card, str(path), digest), memory)
+    taught = read_taught(path, "ears, or what was learned of it")
+    memory = decode(taught.memory, str(path)) if taught.memory else None
+    digest = memory.ears if memory else hashlib.sha256(taught.file.graph).hexdigest()[:16]
+    ears = Ears(taught.data, taught.card, str(path), digest)
+    return WakeFile(path, taught.data, taught.card, ears, memory)
 
 
 def write_model(
@@ -101,9 +94,7 @@ def write_model(
         file.add_node(operator, inputs, output)
     file.add_node("Concat", ["wake.logits", "wake.other"], SCORES, axis=1)
     file.put_output(SCORES, (1, len(layer.bias) + 1))
-    file.set_metadata(CARD_KEY, card.to_json())
-    file.set_metadata(MEMORY_KEY, memory.encode())
-    return file.to_bytes()
+    return finished(file, card, memory.encode())
 
 
 def check_model(path: Path, layer: Layer, space: Space, ears: Ears, sound: Floats) -> None:
@@ -123,9 +114,4 @@ def check_model(path: Path, layer: Layer, space: Space, ears: Ears, sound: Float
     logits = layer.logits(space.of(ears.embed(window)))
     want = sigmoid(np.append(logits, -logits.max()))
     have = open_runner(path).run(ears.frames(window))
-    worst = float(np.abs(have - want).max())
-    if not worst <= TOLERANCE:
-        raise ParityError(
-            f"the written model scores {worst:.4f} off what was learned; nothing is saved",
-            "please report it with the model it was learned from",
-        )
+    demand_same(have, want, TOLERANCE, "model")
