@@ -3,7 +3,9 @@ returns given scores, an output that remembers, and small models whose scores fo
 of bands, so that tests can assert real behaviour on real signals.
 """
 
-from collections.abc import Callable
+import logging
+import os
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -73,3 +75,15 @@ def write_wav(tmp_path: Path) -> Callable[..., Path]:
         return path
 
     return write
+
+
+@pytest.fixture
+def alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+    """No settings of the person who runs the tests; loggers as they were."""
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    for name in [n for n in os.environ if n.startswith("RT_") and n != "RT_CACHE"]:
+        monkeypatch.delenv(name)
+    yield
+    logger = logging.getLogger("rt")
+    logger.handlers.clear()
+    logger.setLevel(logging.NOTSET)

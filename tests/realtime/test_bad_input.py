@@ -1,41 +1,14 @@
 """Everything that goes wrong outside: one line, the right exit status, and no traceback."""
 
 import json
-import os
 import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from kit_command import BIN, call, installed, lines, refused
 
-BIN = Path(sys.executable).parent / "rt-tag"
-pytestmark = pytest.mark.skipif(not BIN.exists(), reason="the command is not installed")
-
-
-def call(*args, stdin=None, environ=None, stdout=subprocess.PIPE, shell=""):
-    """Run rt-tag; `shell` is done before, by the shell that then becomes rt-tag."""
-    environ = {k: v for k, v in os.environ.items() if not k.startswith("RT_")} | (environ or {})
-    return subprocess.run(
-        ["bash", "-c", f'{shell or ":"}; exec "$@"', "bash", str(BIN), *map(str, args)],
-        input=stdin,
-        stdin=None if stdin is not None else subprocess.DEVNULL,
-        stdout=stdout,
-        stderr=subprocess.PIPE,
-        env=environ | {"XDG_CONFIG_HOME": "/nonexistent"},
-        timeout=100,
-    )
-
-
-def refused(done, status, *says):
-    """One line on stderr that says so, nothing on stdout."""
-    err = done.stderr.decode()
-    assert done.returncode == status, err
-    assert err.count("\n") == 1, err
-    assert err.startswith("rt-tag: error: ")
-    for text in says:
-        assert text in err
-    assert not done.stdout
+pytestmark = installed
 
 
 @pytest.fixture
@@ -61,12 +34,12 @@ def test_corrupt_model(kit, wav, tmp_path, content, says):
     path.write_bytes(content)
     card = tmp_path / "card.json"
     card.write_text(kit.band_card().to_json())
-    refused(call(wav, "--model", path, "--card", card), 3, "model.onnx", says)
+    refused(call("rt-tag", wav, "--model", path, "--card", card), 3, "model.onnx", says)
 
 
 def test_model_without_card(kit, wav, tmp_path):
     path = kit.write_onnx(tmp_path / "bare.onnx", None)
-    refused(call(wav, "--model", path), 3, "bare.onnx carries no card", "--card")
+    refused(call("rt-tag", wav, "--model", path), 3, "bare.onnx carries no card", "--card")
 
 
 def test_card_with_an_unknown_field(kit, wav, tmp_path):
@@ -74,36 +47,40 @@ def test_card_with_an_unknown_field(kit, wav, tmp_path):
     path = kit.write_onnx(tmp_path / "odd.onnx", None)
     card = tmp_path / "c.json"
     card.write_text(json.dumps(data))
-    refused(call(wav, "--model", path, "--card", card), 3, "c.json", "lables")
+    refused(call("rt-tag", wav, "--model", path, "--card", card), 3, "c.json", "lables")
     inside = kit.write_onnx(tmp_path / "in.onnx", None, metadata={"rt.card": json.dumps(data)})
-    refused(call(wav, "--model", inside), 3, "in.onnx", "lables")
+    refused(call("rt-tag", wav, "--model", inside), 3, "in.onnx", "lables")
 
 
 def test_card_that_is_no_json(kit, wav, tmp_path):
     path = kit.write_onnx(tmp_path / "odd.onnx", None, metadata={"rt.card": "{"})
-    refused(call(wav, "--model", path), 3, "the card is no JSON")
-    refused(call(wav, "--model", path, "--card", tmp_path / "no.json"), 3, "No such file")
+    refused(call("rt-tag", wav, "--model", path), 3, "the card is no JSON")
+    refused(
+        call("rt-tag", wav, "--model", path, "--card", tmp_path / "no.json"), 3, "No such file"
+    )
 
 
 def test_tflite_with_a_foreign_card(kit, wav, tmp_path):
     path = kit.write_tflite(tmp_path / "m.tflite", None)
     card = tmp_path / "foreign.json"
     card.write_text(kit.band_card(labels=("a", "b")).to_json())
-    refused(call(wav, "--model", path, "--card", card), 3, "m.tflite", "labels has 2")
+    refused(call("rt-tag", wav, "--model", path, "--card", card), 3, "m.tflite", "labels has 2")
     card.write_text(kit.band_card(window_s=0.8).to_json())
-    refused(call(wav, "--model", path, "--card", card), 3, "window_s")
+    refused(call("rt-tag", wav, "--model", path, "--card", card), 3, "window_s")
 
 
 def test_missing_models(band_model, wav, tmp_path):
-    refused(call(wav, "--model", tmp_path / "no.onnx"), 3, "no.onnx: No such file")
-    refused(call(wav, "--model", tmp_path), 3, "directory")
-    refused(call(wav, "--model", "kws21"), 2, "no model is called kws21")
-    refused(call(wav, "--model", band_model, "--runtime", "litert"), 3, "runtime litert")
+    refused(call("rt-tag", wav, "--model", tmp_path / "no.onnx"), 3, "no.onnx: No such file")
+    refused(call("rt-tag", wav, "--model", tmp_path), 3, "directory")
+    refused(call("rt-tag", wav, "--model", "kws21"), 2, "no model is called kws21")
+    refused(
+        call("rt-tag", wav, "--model", band_model, "--runtime", "litert"), 3, "runtime litert"
+    )
 
 
 def test_bad_sounds(kit, band_model, wav, tmp_path, write_wav):
     def tag(path):
-        return call(path, "--model", band_model)
+        return call("rt-tag", path, "--model", band_model)
 
     text = tmp_path / "text.wav"
     text.write_text("this is a text, not a sound")
@@ -123,8 +100,8 @@ def test_a_truncated_file_gives_what_it_has_first(kit, band_model, tmp_path, wri
     whole = write_wav("whole.flac", kit.tones(*[("low", 0.7), ("", 0.8)] * 6) + noise[:144_000])
     cut = tmp_path / "cut.flac"
     cut.write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
-    done = call(cut, "--model", band_model)
-    found = [json.loads(line) for line in done.stdout.decode().splitlines()]
+    done = call("rt-tag", cut, "--model", band_model)
+    found = lines(done.stdout.decode())
     assert len(found) >= 4
     assert [e["event"] for e in found] == ["start", "stop"] * (len(found) // 2)
     assert done.returncode == 4
@@ -134,7 +111,7 @@ def test_a_truncated_file_gives_what_it_has_first(kit, band_model, tmp_path, wri
 def test_the_reader_of_stdout_goes_away(band_model, wav):
     """As `| head -1`: quietly 141, also at the interpreter's exit."""
     with subprocess.Popen(
-        [BIN, wav, "--model", band_model],
+        [BIN / "rt-tag", wav, "--model", band_model],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         bufsize=0,
@@ -144,7 +121,7 @@ def test_the_reader_of_stdout_goes_away(band_model, wav):
         assert child.stderr.read() == b""
         assert child.wait(60) == 141
     with subprocess.Popen(
-        [BIN, "--help"], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        [BIN / "rt-tag", "--help"], stdout=subprocess.PIPE, stderr=subprocess.PIPE
     ) as child:
         child.stdout.close()
         assert child.stderr.read() == b""
@@ -153,16 +130,16 @@ def test_the_reader_of_stdout_goes_away(band_model, wav):
 
 def test_stdout_full_or_closed(band_model, wav):
     with Path("/dev/full").open("w") as full:
-        done = call(wav, "--model", band_model, stdout=full)
+        done = call("rt-tag", wav, "--model", band_model, stdout=full)
     assert done.returncode == 6
     assert done.stderr.decode().count("\n") == 1
     assert "No space left" in done.stderr.decode()
-    done = call(wav, "--model", band_model, shell="exec >&-")
+    done = call("rt-tag", wav, "--model", band_model, shell="exec >&-")
     assert b"Traceback" not in done.stderr
 
 
 def test_full_disk_for_scores(band_model, wav, tmp_path):
-    done = call(wav, "--model", band_model, "--scores", "/dev/full")
+    done = call("rt-tag", wav, "--model", band_model, "--scores", "/dev/full")
     refused(_without_stdout(done), 6, "/dev/full", "No space left")
     assert not Path("/dev/full").is_file()
 
@@ -172,7 +149,7 @@ def test_full_disk_keeps_what_the_user_had(band_model, wav, tmp_path):
     table = tmp_path / "s.csv"
     table.write_text("mine\n")
     small_files = "trap '' XFSZ; ulimit -f 2"  # KiB
-    done = call(wav, "--model", band_model, "--scores", table, shell=small_files)
+    done = call("rt-tag", wav, "--model", band_model, "--scores", table, shell=small_files)
     refused(_without_stdout(done), 6, "s.csv cannot be written")
     assert table.read_text() == "mine\n"
     assert sorted(p.name for p in tmp_path.iterdir()) == ["s.csv", "tones.wav"]
@@ -181,28 +158,30 @@ def test_full_disk_keeps_what_the_user_had(band_model, wav, tmp_path):
 def test_outputs_that_cannot_be_made(band_model, wav, tmp_path):
     for option in ("--scores", "--plot"):
         path = tmp_path / "no" / "x.png"
-        refused(call(wav, "--model", band_model, option, path), 6, "x.png", "No such file")
-        refused(call(wav, "--model", band_model, option, tmp_path), 6, "is a folder")
+        refused(
+            call("rt-tag", wav, "--model", band_model, option, path), 6, "x.png", "No such file"
+        )
+        refused(call("rt-tag", wav, "--model", band_model, option, tmp_path), 6, "is a folder")
 
 
 def test_bad_settings_in_the_environment(band_model, wav):
-    done = call(wav, environ={"RT_MODEL": str(band_model), "RT_THREADS": "x"})
+    done = call("rt-tag", wav, environ={"RT_MODEL": str(band_model), "RT_THREADS": "x"})
     refused(done, 2, "RT_THREADS: threads is 'x'")
-    done = call(wav, environ={"RT_MODEL": str(band_model), "RT_THRESHOLD": "loud"})
+    done = call("rt-tag", wav, environ={"RT_MODEL": str(band_model), "RT_THRESHOLD": "loud"})
     refused(done, 2, "RT_THRESHOLD: loud is no threshold")
 
 
 def test_raw_pcm_that_is_none(band_model):
-    refused(call("-", "--model", band_model, stdin=b""), 4)
-    done = call("-", "--model", band_model, "--format", "s16", stdin=b"\x00\x01\x02")
+    refused(call("rt-tag", "-", "--model", band_model, stdin=b""), 4)
+    done = call("rt-tag", "-", "--model", band_model, "--format", "s16", stdin=b"\x00\x01\x02")
     assert b"Traceback" not in done.stderr
 
 
 def test_tracebacks_only_on_request(wav, tmp_path):
     path = tmp_path / "no.onnx"
-    assert b"Traceback" not in call(wav, "--model", path, "-v").stderr
+    assert b"Traceback" not in call("rt-tag", wav, "--model", path, "-v").stderr
     for twice in (["-vv"], ["-v", "-v"]):
-        assert b"Traceback" in call(wav, "--model", path, *twice).stderr
+        assert b"Traceback" in call("rt-tag", wav, "--model", path, *twice).stderr
 
 
 def _without_stdout(done):

@@ -4,46 +4,30 @@ import array
 import csv
 import fcntl
 import json
-import logging
 import signal
 import subprocess
 import sys
 import termios
 import time
-from pathlib import Path
 
 import numpy as np
 import pytest
+from kit_command import BIN, lines
 
 from realtime.commands.tag import main
 
-BIN = Path(sys.executable).parent / "rt-tag"
+TAG = BIN / "rt-tag"
 SOUND = (("", 0.6), ("low", 0.8), ("", 0.7), ("high", 0.8), ("", 0.6))
 TOLD = [
     {"event": "start", "label": "low", "t": 0.9}, {"event": "stop", "label": "low", "t": 1.7},
     {"event": "start", "label": "high", "t": 2.4}, {"event": "stop", "label": "high", "t": 3.2},
 ]  # fmt: skip
-
-
-@pytest.fixture(autouse=True)
-def alone(monkeypatch, tmp_path):
-    """No settings of the person who runs the tests; loggers as they were."""
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
-    for name in ("RT_MODEL", "RT_CONFIG", "RT_DEVICE", "RT_THRESHOLD"):
-        monkeypatch.delenv(name, raising=False)
-    yield
-    logger = logging.getLogger("rt")
-    logger.handlers.clear()
-    logger.setLevel(logging.NOTSET)
+pytestmark = pytest.mark.usefixtures("alone")
 
 
 @pytest.fixture
 def wav(kit, write_wav):
     return write_wav("tones.wav", kit.tones(*SOUND))
-
-
-def lines(text):
-    return [json.loads(line) for line in text.splitlines()]
 
 
 def without_scores(found):
@@ -115,7 +99,7 @@ def test_raw_pcm_on_stdin(kit, band_model, format_):
         data = whole.tobytes() if bits == 32 else b"".join(
             bytes(part[: bits // 8]) for part in whole.view(np.uint8).reshape(-1, 4)
         )  # fmt: skip
-    args = [BIN, "-", "--model", band_model, "--rate", "48000", "--format", format_]
+    args = [TAG, "-", "--model", band_model, "--rate", "48000", "--format", format_]
     done = subprocess.run(args, input=data, capture_output=True, timeout=60)
     assert done.returncode == 0, done.stderr
     assert without_scores(lines(done.stdout.decode())) == TOLD
@@ -207,7 +191,7 @@ def test_ctrl_c_stops_what_is_open(kit, band_model, tmp_path):
     """130 after the stops; the scores so far are kept."""
     sound = (kit.tones(("low", 1.5)) * 32767).astype("<i2").tobytes()
     table = tmp_path / "s.csv"
-    args = [BIN, "-", "--model", band_model, "--scores", table]
+    args = [TAG, "-", "--model", band_model, "--scores", table]
     for number in (signal.SIGINT, signal.SIGTERM):
         with subprocess.Popen(
             args, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
@@ -266,7 +250,7 @@ def test_public_names():
 def test_ctrl_c_while_a_pipe_lets_us_wait(band_model, tmp_path):
     """Nothing has been heard: 130 at once, and no empty table."""
     table = tmp_path / "s.csv"
-    args = [BIN, "-", "--model", band_model, "--scores", table]
+    args = [TAG, "-", "--model", band_model, "--scores", table]
     with subprocess.Popen(
         args, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     ) as child:

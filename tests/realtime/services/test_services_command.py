@@ -3,36 +3,24 @@
 import asyncio
 import contextlib
 import json
-import logging
 import os
 import re
 import signal
 import socket
 import subprocess
-import sys
 import time
 from pathlib import Path
 
 import numpy as np
 import pytest
+from kit_command import BIN, lines
 
 from realtime.commands.tag import main
 
-BIN = Path(sys.executable).parent / "rt-tag"
+TAG = BIN / "rt-tag"
 SOUND = (("", 0.6), ("low", 0.8), ("", 0.7), ("high", 0.8), ("", 0.6))
 SECRET = "a-secret-that-nobody-may-see"
-
-
-@pytest.fixture(autouse=True)
-def alone(monkeypatch, tmp_path):
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
-    for name in list(os.environ):
-        if name.startswith("RT_") and name != "RT_CACHE":
-            monkeypatch.delenv(name)
-    yield
-    logger = logging.getLogger("rt")
-    logger.handlers.clear()
-    logger.setLevel(logging.NOTSET)
+pytestmark = pytest.mark.usefixtures("alone")
 
 
 @pytest.fixture
@@ -41,7 +29,7 @@ def wav(kit, write_wav):
 
 
 def run(*args, **environ):
-    command = [str(BIN), *map(str, args)]
+    command = [str(TAG), *map(str, args)]
     return subprocess.run(
         command, capture_output=True, text=True, timeout=60, env=os.environ | environ
     )
@@ -53,7 +41,7 @@ def running():
     made = []
 
     def start(*args, **environ):
-        command = [str(BIN), *map(str, args)]
+        command = [str(TAG), *map(str, args)]
         made.append(
             subprocess.Popen(
                 command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
@@ -81,7 +69,7 @@ def test_all_of_them_together(broker, listen, web, band_model, wav, tmp_path, ho
     )
     done = run("--config", config, wav, "--json", "-v")
     assert done.returncode == 0, done.stderr
-    events = [json.loads(line) for line in done.stdout.splitlines()]
+    events = lines(done.stdout)
     assert [e["label"] for e in events] == ["low", "low", "high", "high"]
     heard.wait("rt-tag/hall/availability", "offline")
     assert heard.all("rt-tag/hall/label/low")[-2:] == ["ON", "OFF"]
@@ -260,7 +248,7 @@ def test_a_live_pipe_goes_on_while_everything_else_is_dead(band_model, kit, brok
     sound = np.tile(kit.tones(*SOUND), 10)
     with socket.create_server(("127.0.0.1", 0)) as deaf:
         command = [
-            BIN, "-", "--format", "f32", "--model", band_model, "--mqtt", broker.url, "--json",
+            TAG, "-", "--format", "f32", "--model", band_model, "--mqtt", broker.url, "--json",
             "--webhook", f"http://127.0.0.1:{deaf.getsockname()[1]}/", "--on", "any", "sleep 5",
         ]  # fmt: skip
         with subprocess.Popen(
