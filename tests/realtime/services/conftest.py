@@ -1,4 +1,4 @@
-"""A real broker, a real HTTP server, and what services are fed with."""
+"""A real broker, a real HTTP server, a Wyoming service, and what services are fed with."""
 
 import contextlib
 import json
@@ -13,7 +13,11 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import numpy as np
 import pytest
 
+from realtime.engine import Engine
 from realtime.outputs import Opening, Reading
+from realtime.runners import open_runner
+from realtime.service_fields import WyomingSettings
+from realtime.wyoming.server import WyomingService
 
 LIMIT_S = 20.0
 # Debian has it where only root looks
@@ -199,6 +203,28 @@ def web():
     yield server
     server.shutdown()
     server.server_close()
+
+
+@pytest.fixture
+def service(band_model, kit):
+    """Make Wyoming services; all hear tones."""
+    made = []
+
+    def make(uri="tcp://127.0.0.1:0", **kwargs):
+        made.append(
+            WyomingService(
+                WyomingSettings(uri=uri, **kwargs),
+                lambda outputs: Engine(open_runner(band_model), outputs),
+                kit.labels,
+                "bands",
+                "1.2",
+            )
+        )
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.close(complete=True)
 
 
 class ServiceKit:
