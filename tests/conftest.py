@@ -17,6 +17,8 @@ from kit_onnx import sum_card, write_onnx, write_stateful_onnx
 from kit_standins import GivenScores, Remembers, ScriptedSource
 from kit_tflite import write_tflite
 
+pytest.register_assert_rewrite("kit_command", "kit_pages")
+
 
 class Kit:
     """What tests make things with; the fixture `kit`."""

@@ -1,4 +1,4 @@
-"""The Wyoming service among strangers: garbage, halves, too many, and those that do not read."""
+"""The Wyoming service among strangers: garbage, halves, too many, and the deaf."""
 
 import json
 import socket
