@@ -23,7 +23,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from realtime.features import FeatureSpec, mel_table, window_table
+from realtime.feature_tables import mel_table, window_table
+from realtime.features import FeatureSpec
 
 # numba takes these as constants; see `_rows`
 U0: Any = np.uint64(0)

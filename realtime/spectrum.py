@@ -24,7 +24,8 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from realtime.features import FeatureSpec, dct_table, mel_table, window_table
+from realtime.feature_tables import dct_table, mel_table, window_table
+from realtime.features import FeatureSpec
 from realtime.fft import UNSCALED, rfft_of
 
 Frames = NDArray[np.float32]  # [frames, spec.width]

@@ -10,7 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from realtime.features import FeatureSpec, dct_table, mel_table, window_table
+from realtime.feature_tables import dct_table, mel_table, window_table
+from realtime.features import FeatureSpec
 
 
 class TorchFrontEnd(nn.Module):

@@ -6,7 +6,8 @@ import msgspec
 import numpy as np
 
 from realtime.card import Card, Decision, InputSpec
-from realtime.features import FeatureSpec, mel_table
+from realtime.feature_tables import mel_table
+from realtime.features import FeatureSpec
 
 RATE = 16_000
 BAND_LABELS = ("low", "middle", "high")

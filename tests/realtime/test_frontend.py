@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 import realtime.fft
 import realtime.spectrum
 from realtime import kernels
-from realtime.features import FeatureSpec, dct_table, kaldi_fbank, mel_table, window_table
+from realtime.feature_tables import dct_table, mel_table, window_table
+from realtime.features import FeatureSpec, kaldi_fbank
 from realtime.frontend import FrontEnd, finish_window, one_shot
 
 RATE = 16_000

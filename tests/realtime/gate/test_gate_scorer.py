@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from realtime.errors import CardError
-from realtime.features import FeatureSpec, mel_table
+from realtime.feature_tables import mel_table
+from realtime.features import FeatureSpec
 from realtime.frontend import FrontEnd
 from realtime.gate.front import GROUP, GateFront
 from realtime.gate.grid import decided, due
