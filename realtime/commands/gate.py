@@ -114,36 +114,20 @@ def _switch(group: Any, option: str) -> None:
 def main(argv: Sequence[str]) -> int:
     """Run rt-gate; the exit status."""
     if argv[:1] == ["learn"]:
+        from realtime.commands.learn import main as learn
+
         return learn(argv[1:])
     args = parser().parse_intermixed_args(argv)
     start_logging(args.verbose)
-    if args.list_devices:
-        from realtime.commands.listing import print_devices
+    if args.list_devices or args.list_models:
+        from realtime.commands.listing import print_list
 
-        return print_devices(args.json)
-    if args.list_models:
-        from realtime.commands.listing import print_models
-
-        return print_models(args.json)
+        return print_list(args)
     if args.doctor:
         from realtime.commands.doctor import check_up
 
         return check_up()
     return gate(args)
-
-
-def learn(argv: Sequence[str]) -> int:
-    """`rt-gate learn`; see `realtime.commands.learn`."""
-    import importlib
-
-    try:
-        command = importlib.import_module("realtime.commands.learn")
-    except ModuleNotFoundError as e:
-        if e.name != "realtime.commands.learn":
-            raise
-        raise UsageError("rt-gate learn is not in this version", "see rt-gate --help") from e
-    status: int = command.main(argv)
-    return status
 
 
 def gate(args: argparse.Namespace) -> int:
@@ -168,7 +152,7 @@ def gate(args: argparse.Namespace) -> int:
         print(runner.card.to_json(indent=2))
         return 0
     if args.print_config:
-        from realtime.commands.tag import print_config
+        from realtime.commands.listing import print_config
 
         print_config(rows)
         return 0

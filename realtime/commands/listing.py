@@ -1,13 +1,20 @@
-"""`--list-models` and `--list-devices`."""
+"""`--list-models`, `--list-devices` and `--print-config`."""
 
 from __future__ import annotations
 
+import argparse
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from realtime.library import Shipped, shipped
 
 COMMANDS = {"tag": "rt-tag", "gate": "rt-gate", "vad": "rt-tag"}  # what runs a task
+
+
+def print_list(args: argparse.Namespace) -> int:
+    """Print the list that was asked for; the exit status."""
+    return (print_devices if args.list_devices else print_models)(args.json)
 
 
 def print_models(as_json: bool) -> int:
@@ -57,6 +64,21 @@ def print_devices(as_json: bool) -> int:
             f"channel{plural}, {device.rate} Hz)"
         )
     return 0
+
+
+def print_config(rows: Sequence[tuple[str, str, str]]) -> None:
+    """The settings in force as a settings file, each with its origin."""
+    table = ""
+    for key, value, origin in rows:
+        head, dot, name = key.partition(".")
+        if not dot:
+            head, name = "", key
+        if head != table:
+            table = head
+            print(f"\n[{head}]")
+        if not name.replace("_", "").replace("-", "").isalnum() or not name.isascii():
+            name = json.dumps(name, ensure_ascii=False)
+        print(f"{f'{name} = {value}':<40} # {origin}")
 
 
 def _facts(model: Shipped) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """`rt-tag`: name sounds, live or in files. See `rt-tag --help`.
 
-This file parses options, joins the parts and reports; everything heavy is imported where it is
-needed, so that `--help` and `--version` answer at once.
+This file joins the parts and reports; everything heavy is imported where it is needed, so that
+`--help` and `--version` answer at once.
 """
 
 from __future__ import annotations
@@ -12,24 +12,17 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from realtime.commands.archive import add_archive, wanted
+from realtime.commands.archive import wanted
 from realtime.commands.common import (
     INTERRUPTED,
     Interrupts,
-    Parser,
-    add_shared,
     guarded,
     report_error,
     say,
     start_logging,
 )
-from realtime.commands.services import (
-    add_services,
-    close_services,
-    open_services,
-    say_counts,
-    services_given,
-)
+from realtime.commands.services import close_services, open_services, say_counts
+from realtime.commands.tag_options import given, parser
 from realtime.errors import AudioError, CardError, UsageError
 
 if TYPE_CHECKING:
@@ -42,58 +35,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("rt.realtime.tag")
 
-EXAMPLES = """
-examples:
-  rt-tag                                     the microphone, until Ctrl-C
-  rt-tag clip.flac                           a table of what is in a file
-  rt-tag --json a.wav b.wav                  one JSON object a line, with "file"
-  arecord -f S16_LE -r 16000 | rt-tag -      raw PCM from a pipe
-  rt-tag clip.wav --plot tags.png --scores scores.csv
-  rt-tag RECORDINGS --recursive -o tags.csv  a table of an archive, by all cores
-  rt-tag --model my.onnx --threshold dog=0.8,cat=0.6 --refractory 2
-"""
-DECISION = {  # option: (setting, metavar, help)
-    "--smoothing": ("decision.smoothing_s", "S", "time constant of score smoothing, seconds"),
-    "--average": ("decision.average", "N", "moving average of scores over N windows"),
-    "--hysteresis": ("decision.hysteresis", "X", "a label stops this much under its threshold"),
-    "--confirm": ("decision.confirm", "N", "windows in a row that make a start"),
-    "--min-duration": ("decision.min_duration_s", "S", "an event lasts at least this long"),
-    "--refractory": (
-        "decision.refractory_s",
-        "S",
-        "no second start of a label within S seconds",
-    ),
-    "--hop": ("hop_s", "S", "seconds between decisions"),
-}
 NO_DEVICE = "none"  # --device: hear satellites only
-PLAIN = ("model", "card", "runtime", "threads", "device", "rate", "channels", "format", "top")
-
-
-def parser() -> argparse.ArgumentParser:
-    """The options of rt-tag."""
-    p = Parser(
-        prog="rt-tag",
-        description="Name sounds live: words, and whatever a model knows. `rt-tag learn` makes "
-        "a model of your own sounds.",
-        epilog=EXAMPLES,
-    )
-    text = "sound files, or - for raw PCM; none is the microphone"
-    p.add_argument("inputs", nargs="*", metavar="INPUT", help=text)
-    group = p.add_argument_group("results")
-    group.add_argument("--json", action="store_true", help="JSON lines (default in a pipe)")
-    group.add_argument("--table", action="store_true", help="the table, in a pipe too")
-    group.add_argument("--scores", metavar="FILE.csv", help="every decision's scores")
-    group.add_argument("--plot", metavar="FILE.png", help="spectrogram and tags as a picture")
-    group.add_argument("--top", metavar="K", help="labels shown live (5)")
-    group = p.add_argument_group("decision")
-    text = "score at which a label starts"
-    group.add_argument("--threshold", metavar="X|LABEL=X,...", help=text)
-    for option, (key, metavar, text) in DECISION.items():
-        group.add_argument(option, dest=key, metavar=metavar, help=text)
-    add_archive(p)
-    add_services(p)
-    add_shared(p)
-    return p
 
 
 @guarded
@@ -105,14 +47,10 @@ def main(argv: Sequence[str]) -> int:
         return learn(argv[1:])
     args = parser().parse_intermixed_args(argv)
     start_logging(args.verbose)
-    if args.list_devices:
-        from realtime.commands.listing import print_devices
+    if args.list_devices or args.list_models:
+        from realtime.commands.listing import print_list
 
-        return print_devices(args.json)
-    if args.list_models:
-        from realtime.commands.listing import print_models
-
-        return print_models(args.json)
+        return print_list(args)
     if args.doctor:
         from realtime.commands.doctor import check_up
 
@@ -143,6 +81,8 @@ def tag(args: argparse.Namespace) -> int:
         print(runner.card.to_json(indent=2))
         return 0
     if args.print_config:
+        from realtime.commands.listing import print_config
+
         print_config(rows)
         return 0
     if runner.card.task == "gate":
@@ -269,13 +209,6 @@ def open_outputs(args: argparse.Namespace, top: int) -> list[Output]:
     return outputs
 
 
-def given(args: argparse.Namespace) -> dict[str, Any]:
-    """The settings on the command line, by field."""
-    keys = [*PLAIN, "threshold", *(key for key, _, _ in DECISION.values())]
-    found = {key: getattr(args, key) for key in keys if getattr(args, key) is not None}
-    return found | services_given(args)
-
-
 def say_report(report: Report, live: bool) -> None:
     """Counts and speed on stderr: always after live input or losses, otherwise with -v."""
     losses = []
@@ -299,20 +232,3 @@ def say_report(report: Report, live: bool) -> None:
         say(", ".join(parts))
     if live and report.busy_s > report.seconds:
         log.warning("the model is slower than the sound: a longer --hop or a smaller one helps")
-
-
-def print_config(rows: Sequence[tuple[str, str, str]]) -> None:
-    """The settings in force as a settings file, each with its origin."""
-    table = ""
-    for key, value, origin in rows:
-        head, dot, name = key.partition(".")
-        if not dot:
-            head, name = "", key
-        if head != table:
-            table = head
-            print(f"\n[{head}]")
-        if not name.replace("_", "").replace("-", "").isalnum() or not name.isascii():
-            import json
-
-            name = json.dumps(name, ensure_ascii=False)
-        print(f"{f'{name} = {value}':<40} # {origin}")

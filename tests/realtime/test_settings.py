@@ -145,7 +145,7 @@ def test_unknown_labels_name_the_nearest(kit):
 
 
 def test_shown_settings_are_a_settings_file(kit, tmp_path, capsys):
-    from realtime.commands.tag import print_config
+    from realtime.commands.listing import print_config
 
     card = kit.band_card(
         labels=("low", "mid dle", "hoch ß"), decision=Decision(background=("low",))

@@ -129,7 +129,7 @@ def test_a_model_that_is_no_gate(kit):
 
 
 def test_shown_settings_are_a_settings_file(kit, tmp_path, capsys):
-    from realtime.commands.tag import print_config
+    from realtime.commands.listing import print_config
 
     card = kit.gate_card()
     flags = {"threshold": "0.25", "key": "a b.wav", "duck": True, "lookahead_ms": "7"}
