@@ -17,6 +17,7 @@ from realtime.errors import UsageError
 if TYPE_CHECKING:
     from realtime.learn.examples import Side
     from realtime.learn.hearing import Progress
+    from realtime.outputs.picture import Picture
     from realtime.outputs.replace import Replacement
 
 log = logging.getLogger("rt.realtime.learn")
@@ -101,6 +102,20 @@ def written(path: str) -> Iterator[Replacement]:
         yield output
     except BaseException:
         output.discard()
+        raise
+
+
+@contextmanager
+def drawn(path: str | None) -> Iterator[Picture | None]:
+    """A picture, if one is asked for; what is wrong with its name is said at once."""
+    from realtime.outputs.picture import Picture
+
+    picture = Picture(path) if path else None
+    try:
+        yield picture
+    except BaseException:
+        if picture:
+            picture.discard()
         raise
 
 

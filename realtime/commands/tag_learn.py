@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from realtime.commands.common import Interrupts, say, start_logging
 from realtime.commands.lessons import (
     bar,
+    drawn,
     lines,
     no_stop,
     print_table,
@@ -29,6 +30,7 @@ from realtime.commands.tag_learn_options import DEFAULT, agree, false_alarms, pa
 if TYPE_CHECKING:
     from realtime.learn.examples import Side
     from realtime.learn.hearing import Progress
+    from realtime.outputs.picture import Picture
     from realtime.outputs.replace import Replacement
     from realtime.wake.hours import Hours
     from realtime.wake.memory import Memory
@@ -49,10 +51,10 @@ def main(argv: Sequence[str]) -> int:
     base = read_model(path)
     hours = hours_of(base.ears.digest)
     _refuse_files(args, base.path)
-    with Interrupts(no_stop), written(args.output) as output:
+    with Interrupts(no_stop), written(args.output) as output, drawn(args.plot) as picture:
         sides = read_sides(args, base)
         with lines() if args.progress else bar() as progress:
-            result = _learn(args, sides, base, hours, seed, output, progress)
+            result = _learn(args, sides, base, hours, seed, output, progress, picture)
         output.commit()
     result["seconds"] = round(time.monotonic() - began, 1)
     tell(args, result, _print)
@@ -85,7 +87,7 @@ def read_sides(args: argparse.Namespace, base: WakeFile) -> dict[str, Side]:
 
 def _learn(
     args: argparse.Namespace, sides: dict[str, Side], base: WakeFile, hours: Hours, seed: int,
-    output: Replacement, progress: Progress,
+    output: Replacement, progress: Progress, picture: Picture | None,
 ) -> dict[str, Any]:  # fmt: skip
     from realtime.wake import report
     from realtime.wake.lesson import hear, learn
@@ -107,6 +109,10 @@ def _learn(
     card = report.card_of(base.card, name, learned, hours, recipe, measured)
     write(output, write_model(base, learned.layer, hours.space, card, memory))
     check_model(output.temporary, learned.layer, hours.space, base.ears, clips[0][1].audio)
+    if picture:
+        from realtime.wake.plot import draw_lesson
+
+        draw_lesson(picture, learned, name)
     result = {"model": args.output, "name": name, "from": base.card.name}
     result |= report.summary(learned, hours, per_day)
     if old:
@@ -125,7 +131,7 @@ def _refuse_files(args: argparse.Namespace, model: Path) -> None:
     inputs = [model, *list_files("closed", args.closed, WANTED)]
     for _, paths in args.sounds:
         inputs += list_files("open", paths, WANTED)
-    refuse_inputs(inputs, {"-o": args.output})
+    refuse_inputs(inputs, {"-o": args.output, "--plot": args.plot})
 
 
 def _recipe(base: WakeFile, memory: Memory, per_day: float, seed: int) -> dict[str, Any]:

@@ -67,6 +67,8 @@ def parser() -> argparse.ArgumentParser:
     text = f"tagger whose network is used, a shipped name or a file ({DEFAULT})"
     p.add_argument("--model", metavar="NAME|FILE", help=text)
     p.add_argument("--name", help="of the model (that of its file)")
+    text = "examples and false alarms about the threshold, as a picture"
+    p.add_argument("--plot", metavar="FILE.png", help=text)
     add_ways(p)
     return p
 

@@ -45,6 +45,8 @@ class Found(msgspec.Struct):
         others: indices of these in the memory.
         hours: of the shipped sounds that count.
         events: in these, thresholds having been set on the other half of them.
+        shipped: how far over that threshold the highest events in these came, as `margins`.
+        closed: how far the highest event of each other example came over the threshold.
     """
 
     label: str
@@ -57,6 +59,8 @@ class Found(msgspec.Struct):
     others: list[int]
     hours: float
     events: int
+    shipped: Floats
+    closed: Floats
 
 
 class Label:
@@ -92,6 +96,7 @@ class Label:
         folds = sorted(set(self._fold.values()))
         margin: dict[int, float] = {}
         false: dict[int, int] = {}
+        over: dict[int, float] = {}
         for fold in range(FOLDS):
             if fold not in folds:
                 told.step()
@@ -106,10 +111,11 @@ class Label:
                     margin[i] = height(logits) - at
                 else:
                     false[i] = sum(h >= at for h, _ in heights(logits))
+                    over[i] = height(logits) - at
             told.step()
         row, at = self.settled()
         at = self._over_closed(row, at, margin)
-        events, near = self._count(row)
+        shipped, near = self._count(row)
         found = Found(
             self.name,
             self.alike,
@@ -120,7 +126,9 @@ class Label:
             [false[i] for i in self._not],
             self._not,
             self._hours_counted,
-            events,
+            sum(h >= 0.0 for h in shipped),
+            np.array(shipped[:NEAR], np.float32),
+            np.array([over[i] for i in self._not], np.float32),
         )
         told.step()
         usual = max(float(np.median(found.margins)), SURE / STEEPEST)
@@ -186,17 +194,17 @@ class Label:
             return at
         return max(at, min(highest, at + float(np.median([*margin.values()]))))
 
-    def _count(self, row: Row) -> tuple[int, list[str]]:
-        """Events where the threshold was set on the other half; what comes nearest."""
-        events = 0
+    def _count(self, row: Row) -> tuple[list[float], list[str]]:
+        """Heights of events over the threshold set on the other half; what comes nearest."""
+        over: list[float] = []
         for part in (0, 1):
             at = self._threshold(row, 1 - part)
-            events += sum(h >= at for h, _ in self._events(row, part))
+            over += [h - at for h, _ in self._events(row, part)]
         kinds = [
             self._hours.kinds[self._hours.counting_kind[at]]
             for _, at in self._events(row)[:NEAR]
         ]
-        return events, [kind for kind, _ in Counter(kinds).most_common()]
+        return sorted(over, reverse=True), [kind for kind, _ in Counter(kinds).most_common()]
 
 
 def logits_of(row: Row, turned: Floats) -> Floats:

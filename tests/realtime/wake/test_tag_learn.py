@@ -164,6 +164,26 @@ def test_options_that_cannot_be(tag, line, more, said, tmp_path):
     check_refused(tag, [*line, *more], status, said, tmp_path / "mine.onnx")
 
 
+def test_a_picture_shows_each_example_and_what_comes_nearest(made, shown, tag, tmp_path):
+    matplotlib = pytest.importorskip("matplotlib.image", reason="needs the extra plot")
+    picture = tmp_path / "lesson.png"
+    status, _, err = tag(
+        "learn", "--from", made[0], "--label", "left", "--open", shown / "left",
+        "--plot", picture, "-o", tmp_path / "both.onnx",
+    )  # fmt: skip
+    assert status == 0, err
+    pixels = np.round(255 * matplotlib.imread(picture)[..., :3]).astype(int)
+    for colour in ((0, 158, 115), (138, 144, 153)):  # a dot on the right side, the threshold
+        assert (pixels == colour).all(axis=-1).sum() > 20
+
+
+def test_a_picture_that_cannot_be(tag, line, tmp_path):
+    out = tmp_path / "mine.onnx"
+    check_refused(tag, [*line, "--plot", tmp_path / "p.xyz"], 2, "no picture of kind xyz", out)
+    check_refused(tag, [*line, "--plot", tmp_path / "no/p.png"], 6, "p.png", out)
+    check_refused(tag, [*line, "--plot", out], 2, "name the same file", out)
+
+
 def test_too_few_and_silent_and_unreadable_examples(tag, line, shown, tmp_path):
     out = tmp_path / "mine.onnx"
     at = line.index("--open") + 1
