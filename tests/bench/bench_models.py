@@ -21,7 +21,7 @@ import numpy as np
 import soundfile
 
 import realtime
-from realtime.errors import RtError
+from realtime.errors import RtError, UsageError
 from realtime.frontend import finish_window, one_shot
 from realtime.library import SUFFIXES, WEIGHTS
 from realtime.resample import StreamResampler
@@ -42,6 +42,8 @@ def windows_of(runner: Runner) -> list[np.ndarray]:
     x = np.concatenate([resampler.process(sound), resampler.flush()])
     spec = card.input.features
     size = round(card.window_s * card.rate)
+    if spec is not None and card.states:  # a step adds its frames, which look back further
+        size += spec.frame - spec.hop
     found = []
     for at in np.linspace(0, max(0, len(x) - size), WINDOWS).astype(int):
         part = np.zeros(size, np.float32)
@@ -70,7 +72,7 @@ def measure(runners: dict[str, Runner], rounds: int) -> dict[str, np.ndarray]:
 
 
 def accuracies(runners: dict[str, Runner], args: argparse.Namespace) -> dict[str, Any]:
-    """By the code of `rt-eval tag`, which needs the training extra's manifest reader."""
+    """By the code of `rt-eval tag`, of the models that have the clips' labels."""
     if not args.manifest:
         return {}
     from train.judge_tag import judge_tag, rows_of
@@ -78,7 +80,11 @@ def accuracies(runners: dict[str, Runner], args: argparse.Namespace) -> dict[str
     rows, root = rows_of(args.manifest, args.split, args.root)
     found = {}
     for name, runner in runners.items():
-        result = judge_tag(runner, rows, root, quiet=True)
+        try:
+            result = judge_tag(runner, rows, root, quiet=True)
+        except UsageError:
+            print(f"{name}: it has not the clips' labels")
+            continue
         kept = ("n", "accuracy", "accuracy_95")
         kept += ("accuracy_without_silence", "accuracy_without_silence_95")
         found[name] = {key: result[key] for key in kept}
