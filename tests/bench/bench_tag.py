@@ -7,9 +7,9 @@ The hour is the bundled sound again and again, each time at another level. Live 
 PortAudio stream on a JACK server with its dummy driver, as in `tests/live`; without jackd it
 is not measured. The start is from the start of the process, with sound waiting on stdin, to the
 first line on stdout: by its settings file every label starts at its first score. On a busy
-machine most of that is waiting for a processor; how long is known to the kernel, so the start is
-also given without it. Processor times, waits and memory are read from /proc: this bench runs on
-Linux.
+machine most of that is waiting for a processor; how long is known to the kernel, so the start
+is also given without it. Processor times, waits and memory are read from /proc: this bench runs
+on Linux.
 """
 
 from __future__ import annotations
