@@ -43,7 +43,7 @@ def write_archive(folder: Path, hours: float) -> float:
     """Files of a minute; the hours they make."""
     sound, rate = soundfile.read(DEMO, dtype="float32")
     rng = np.random.default_rng(0)
-    count = max(1, round(hours * 3600 / FILE_S))
+    count = max(2, round(hours * 3600 / FILE_S))  # of one alone no line names the file
     for number in range(count):
         left = FILE_S * rate
         with soundfile.SoundFile(folder / f"{number:05}.flac", "w", rate, 1, "PCM_16") as file:
