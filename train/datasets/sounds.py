@@ -135,7 +135,10 @@ def kind_of(file: str, category: str) -> str:
 
 def parts(root: Path, file: str) -> list[str]:
     """Names of the parts of a recording in which something sounds; itself if it is short."""
-    audio, rate = soundfile.read(root / file, dtype="float32", always_2d=True)
+    try:
+        audio, rate = soundfile.read(root / file, dtype="float32", always_2d=True)
+    except (OSError, soundfile.SoundFileError):
+        return [file]  # sift says so
     size, hop = round(PART_S * rate), round(PART_HOP_S * rate)
     if len(audio) <= 1.5 * size:
         return [file]
