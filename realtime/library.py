@@ -17,6 +17,7 @@ import msgspec
 from realtime.card import Card
 from realtime.errors import RtError, UsageError
 from realtime.fields import DEFAULT_MODEL
+from realtime.places import kind_at
 from realtime.runners import open_runner
 
 WEIGHTS = Path(__file__).parent / "weights"
@@ -69,9 +70,10 @@ def find_model(model: str, runtime: str = "", folder: Path = WEIGHTS) -> Path:
     have = names(folder)
     if model in have:
         raise UsageError(f"model {model} is not shipped for runtime {runtime}", "leave it out")
-    if own.suffix in SUFFIXES.values() and not own.exists() and (folder / model).is_file():
+    there_is = kind_at(own)
+    if own.suffix in SUFFIXES.values() and not there_is and kind_at(folder / model) == "file":
         return folder / model
-    if own.exists() or own.suffix or len(own.parts) > 1:
+    if there_is or own.suffix or len(own.parts) > 1:
         return own
     near = difflib.get_close_matches(model, have, n=1)
     there = f"there is {', '.join(have)}" if have else "give the path of a model file"

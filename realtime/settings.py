@@ -48,6 +48,7 @@ from realtime.fields import (
     toml_of,
     variable_name,
 )
+from realtime.places import kind_at
 from realtime.service_fields import SECRET, TABLES
 
 FOLDER_NAME = "rt-tag"  # of settings, in the user's configuration folder
@@ -183,7 +184,7 @@ def user_file(environ: Mapping[str, str], schema: Schema = TAG) -> Path | None:
         if not base and home:
             base = str(Path(home) / ".config")
     path = Path(base) / FOLDER_NAME / schema.file
-    return path if base and path.is_file() else None
+    return path if base and kind_at(path) == "file" else None
 
 
 def settle(

@@ -175,14 +175,13 @@ def live(
 ) -> int:
     """Gate a device into a device."""
     from realtime.commands.gate_live import run_live
-    from realtime.commands.gate_use import same_file
+    from realtime.commands.gate_use import refuse_clash
     from realtime.duplex import BLOCK
 
     for option in ("trace", "plot"):
         if getattr(args, option) and options.control is not None:
             raise UsageError(f"--{option} and --control", "follow the gate over the socket")
-    if args.trace and args.plot and same_file(args.trace, args.plot):
-        raise UsageError(f"--trace and --plot are both {args.plot}", "name another file")
+    refuse_clash({"--trace": args.trace or "", "--plot": args.plot or ""}, {})
     if options.control is not None:
         from realtime.commands.gate_control import run_controlled
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from realtime.commands.common import say, version
+from realtime.errors import UsageError
 
 if TYPE_CHECKING:
     from realtime.card import Card
@@ -50,10 +51,21 @@ def add_services(p: argparse.ArgumentParser) -> None:
 
 
 def services_given(args: argparse.Namespace) -> dict[str, Any]:
-    """The settings of services on the command line, by field."""
+    """The settings of services on the command line, by field.
+
+    Raises:
+        UsageError: two commands for one label.
+    """
     keys = [*(key for key, _, _ in OPTIONS.values()), "shell", "clips.voice"]
     found = {key: getattr(args, key) for key in keys if getattr(args, key) is not None}
-    return found | {f"on.{label}": command for label, command in args.on or ()}
+    for label, command in args.on or ():
+        if f"on.{label}" in found:
+            raise UsageError(
+                f"--on {label} is given twice",
+                "one command for each label: name a script that runs both",
+            )
+        found[f"on.{label}"] = command
+    return found
 
 
 def open_services(

@@ -23,7 +23,7 @@ from realtime.commands.common import (
 )
 from realtime.commands.services import close_services, open_services, say_counts
 from realtime.commands.tag_options import given, parser
-from realtime.errors import AudioError, CardError, UsageError
+from realtime.errors import AudioError, CardError
 
 if TYPE_CHECKING:
     from realtime.engine import Engine
@@ -94,8 +94,9 @@ def tag(args: argparse.Namespace) -> int:
         from realtime.commands.archive import archive
 
         return archive(args, values, path, decision, thresholds)
-    if args.plot and len(args.inputs) > 1:
-        raise UsageError("--plot draws one input", "give one file, or run once for each")
+    from realtime.commands.tag_use import check_use
+
+    check_use(args, settings.origins)
     rule: dict[str, Any] = {
         "decision": decision, "thresholds": thresholds, "hop_s": values.hop_s or None
     }  # fmt: skip

@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 
 from realtime.errors import OutputError, UsageError
 from realtime.outputs.replace import Replacement, fault
-from realtime.sources import RAW_SUFFIXES
+from realtime.places import native
+from realtime.sources import is_raw
 from realtime.sources.pcm import Encoding, whole_numbers
 
 Audio = NDArray[np.float32]  # [samples, channels], -1 to 1
@@ -39,6 +40,7 @@ INSTEAD = {  # in place of a sample type that a container does not have: the fir
     "FLOAT": ("PCM_24",),
     "DOUBLE": ("FLOAT", "PCM_24"),
 }
+FULL = "the system takes no more"
 BITS = {"PCM_S8": 8, "PCM_U8": 8, "PCM_16": 16, "PCM_24": 24, "PCM_32": 32}
 WAV_BYTES = (1 << 32) - (1 << 16)  # sound that a WAV has room for, with its header
 SUBTYPES = {
@@ -89,9 +91,7 @@ def open_sink(path: str, kind: Kind, encoding: Encoding) -> Sink:
         UsageError: a suffix that names no kind of file, or stdout is a terminal.
         OutputError: the file cannot be made, or its kind cannot hold such sound.
     """
-    where = Path(path)
-    special = where.exists() and not where.is_file() and not where.is_dir()
-    if path == "-" or special or where.suffix.lower() in RAW_SUFFIXES:
+    if is_raw(path):
         return RawSink(path, encoding)
     container, subtype = container_of(path, kind)
     return FileSink(path, msgspec.structs.replace(kind, container=container, subtype=subtype))
@@ -150,7 +150,7 @@ class FileSink:
         self._replacement = Replacement(path)
         try:
             self._file: Any = soundfile.SoundFile(
-                str(self._replacement.temporary),
+                native(self._replacement.temporary),
                 "w",
                 kind.rate,
                 kind.channels,
@@ -159,6 +159,8 @@ class FileSink:
             )
         except (*self._fault, ValueError, TypeError) as e:
             self._replacement.discard()
+            if _reason(e) == FULL:  # the kind is right, and its first bytes find no room
+                raise self._failed(e) from e
             raise OutputError(
                 f"{path}: {kind.container} with {kind.subtype} cannot hold {kind.channels} "
                 f"channels at {kind.rate} Hz ({_reason(e)})",
@@ -224,7 +226,7 @@ class FileSink:
         import soundfile
 
         try:
-            found = soundfile.info(str(self._replacement.temporary)).frames
+            found = soundfile.info(native(self._replacement.temporary)).frames
         except self._fault:
             found = 0
         if found < self._written and self._kind.subtype not in LOSSY:
@@ -301,4 +303,4 @@ def _reason(e: BaseException) -> str:
     text = getattr(e, "error_string", None) or str(e) or type(e).__name__
     text = str(text).splitlines()[0] if str(text) else ""
     text = text.removeprefix("Error : ").strip().rstrip(".")
-    return "the system takes no more" if text == "System error" else text
+    return FULL if text == "System error" else text

@@ -13,6 +13,9 @@ from pathlib import Path
 from typing import IO, Any
 
 from realtime.errors import OutputError
+from realtime.places import kind_at
+
+LONGEST = 200  # bytes of the name in a temporary one; file systems end at 255
 
 
 class Replacement:
@@ -30,16 +33,21 @@ class Replacement:
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
-        self._target = self.path.resolve()
-        if self._target.is_dir():
+        if str(path) == "-":
+            raise OutputError("- is no file: stdout has other results", "name a file")
+        self._target = Path(os.path.realpath(path))
+        kind = kind_at(self._target)
+        if kind == "folder":
             raise OutputError(f"{path} is a folder", "name a file")
-        self._direct = self._target.exists() and not self._target.is_file()
+        self._direct = kind == "special"
         if self._direct:
             self.temporary = self._target
             return
         try:
+            with contextlib.suppress(FileNotFoundError):
+                os.lstat(self._target)  # what cannot be a name is said before any work
             number, name = tempfile.mkstemp(
-                prefix=f".{self._target.name}.", suffix=".part", dir=self._target.parent
+                prefix=_hidden(self._target.name), suffix=".part", dir=self._target.parent
             )
             os.close(number)
         except OSError as e:
@@ -90,6 +98,11 @@ class Replacement:
         if not self._direct:
             with contextlib.suppress(OSError):
                 self.temporary.unlink()
+
+
+def _hidden(name: str) -> str:
+    """What a temporary file's name begins with: a long name has no room for all of it."""
+    return "." + os.fsdecode(os.fsencode(name)[:LONGEST]) + "."
 
 
 def fault(path: Path, e: OSError) -> OutputError:

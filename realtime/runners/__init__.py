@@ -25,6 +25,7 @@ Runtime = Literal["onnx", "litert"]
 
 CARD_KEY = "rt.card"  # ONNX metadata key
 CARD_FILE = "rt.card.json"  # associated file in a TFLite
+MOST_THREADS = 1024  # the runtimes make as many as they are told
 
 log = logging.getLogger("rt.realtime.runners")
 
@@ -83,9 +84,9 @@ def open_runner(
             f"and runtime {runtime} was asked for",
             f"use --runtime {kind}, or another file",
         )
-    if threads < 0:
+    if not 0 <= threads <= MOST_THREADS:
         raise UsageError(
-            f"{threads} threads", "use 1 or more, or 0 for the runtime's own choice"
+            f"{threads} threads", f"use 1 to {MOST_THREADS}, or 0 for the runtime's own choice"
         )
     given = card if card is None or isinstance(card, Card) else read_card(Path(card))
     # by name: the two modules import this one

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol
@@ -12,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from realtime.errors import FormatError, UsageError
+from realtime.places import kind_at
 
 Audio = NDArray[np.float32]  # [samples, channels], -1 to 1
 
@@ -93,11 +93,11 @@ def open_source(
         from realtime.sources.device import DeviceSource
 
         return DeviceSource(device, rate=rate, channels=channels, block_s=block_s)
-    if input == "-" or _is_stream(input):
+    if input == "-" or kind_at(input) == "special":
         from realtime.sources.pipe import PipeSource
 
         return PipeSource(input, rate=rate, channels=channels, format=format, block_s=block_s)
-    if Path(input).suffix.lower() in RAW_SUFFIXES and Path(input).is_file():
+    if is_raw(input) and kind_at(input) == "file":
         if rate is None:
             raise FormatError(
                 f"{input}: raw PCM says nothing about itself",
@@ -111,10 +111,8 @@ def open_source(
     return WavSource(input, block_s=block_s)
 
 
-def _is_stream(path: str) -> bool:
-    """Whether `path` can only be read forwards: a FIFO, a socket or a character device."""
-    try:
-        mode = Path(path).stat().st_mode
-    except (OSError, ValueError):
-        return False
-    return stat.S_ISFIFO(mode) or stat.S_ISCHR(mode) or stat.S_ISSOCK(mode)
+def is_raw(path: str) -> bool:
+    """Whether an input or output is raw PCM: stdin, stdout, a pipe, a device, .raw, .pcm."""
+    if path == "-" or Path(path).suffix.lower() in RAW_SUFFIXES:
+        return True
+    return kind_at(path) == "special"

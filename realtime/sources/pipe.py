@@ -16,6 +16,7 @@ import stat
 from collections.abc import Iterator
 
 from realtime.errors import AudioError, FormatError, UsageError
+from realtime.places import shown
 from realtime.sources import Audio, Block
 from realtime.sources.closing import Closing
 from realtime.sources.pcm import (
@@ -67,7 +68,7 @@ class PipeSource:
     ) -> None:
         if format is not None and format not in ENCODINGS:
             raise UsageError(f"--format {format} is unknown", f"use {', '.join(ENCODINGS)}")
-        self.name = "stdin" if path == "-" else path
+        self.name = "stdin" if path == "-" else shown(path)
         self._fd = _open(path)
         self._closing = Closing(self._close_pipe)
         self._ahead = bytearray()  # read, but not yet passed on

@@ -27,6 +27,7 @@ import numpy as np
 import soundfile
 
 from realtime.errors import AudioError, FormatError
+from realtime.places import native, shown
 from realtime.sources import Block
 
 LOWEST_RATE, HIGHEST_RATE = 1_000, 768_000  # Hz; beyond, the header lies
@@ -58,7 +59,7 @@ class WavSource:
     live = False
 
     def __init__(self, path: str, *, block_s: float = 0.05) -> None:
-        self.name = path
+        self.name = shown(path)
         self._file = _open(path)
         self.rate: int = self._file.samplerate
         self.channels: int = self._file.channels
@@ -166,7 +167,7 @@ def _open(path: str) -> Any:
             f"{path}: is empty (0 bytes)", "was the recording or the copy finished?"
         )
     try:
-        return _Forwards(path)
+        return _Forwards(native(path))
     except (soundfile.SoundFileError, TypeError) as e:
         kind = "is text, not sound" if _is_text(head) else f"is no sound file: {_reason(e)}"
         raise FormatError(
@@ -205,6 +206,8 @@ def _announced_frames(file: Any) -> int:
 def _reason(e: Exception) -> str:
     """The words of libsndfile, without its prefix and full stop."""
     text = getattr(e, "error_string", None) or str(e)
+    if "does not exist or is not a regular" in text:
+        return "its content is of no kind that is known"  # it was opened before: there it is
     return str(text).removeprefix("Error : ").strip().rstrip(".")
 
 
