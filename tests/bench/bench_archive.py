@@ -1,7 +1,9 @@
 """An archive as a table: hours of sound in a minute, by one process and by several.
 
-    nice -n 10 python tests/bench/bench_archive.py
+    nice -n -5 python tests/bench/bench_archive.py --page
     python tests/bench/bench_archive.py --hours 0.2 --model kws12 --jobs 1,2,4
+
+`--page` writes the table into docs/archives.md, for which the machine has to be quiet.
 
 The archive is the bundled sound again and again, each time at another level, as FLAC files of a
 minute. It is tagged by `rt-tag FILES --json`, one file after the other in one process, then by
@@ -37,6 +39,12 @@ DEMO = Path(realtime.__file__).parent / "sounds" / "demo.flac"
 RT_TAG = Path(sysconfig.get_path("scripts")) / "rt-tag"
 MODELS = ("kws12", "household")  # those of them that are shipped
 FILE_S = 60
+PAGE = report.ROOT / "docs" / "archives.md"
+BEGIN, END = "<!-- made: speed -->\n", "<!-- end -->"  # what `--page` fills
+HEAD = (
+    "model", "way", "hours of sound a minute", "times one process", "times one worker",
+    "processor s for an hour",
+)  # fmt: skip
 
 
 def write_archive(folder: Path, hours: float) -> float:
@@ -113,10 +121,41 @@ def measure(model: str, archive: Path, hours: float, jobs: Sequence[int]) -> dic
     }
 
 
+def page_of(figures: dict[str, Any]) -> str:
+    """The figures as the page shows them."""
+    lines = [f"| {' | '.join(HEAD)} |", f"| {' | '.join('---' for _ in HEAD)} |"]
+    for found in figures["models"]:
+        one = found["ways"].get("-o, 1 worker", {}).get("wall_s")
+        for name, way in found["ways"].items():
+            cells = [
+                f"`{found['model']}`", name, way["hours_per_minute"], way["times_one_process"],
+                one / way["wall_s"] if one and name.startswith("-o") else None,
+                way["cpu_s_per_hour"],
+            ]  # fmt: skip
+            lines.append(f"| {' | '.join(report.text(cell) for cell in cells)} |")
+    m = figures["machine"]
+    lines += [
+        "",
+        f"{figures['files']} files of a minute. {m['cpu']}, {m['cores']} cores, {m['system']},",
+        f"Python {m['python']}, {m['date']}; load before: {m['load']}.",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def write_page(figures: dict[str, Any]) -> None:
+    text = PAGE.read_text("utf-8")
+    before, begin, rest = text.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not begin or not end:
+        raise SystemExit(f"{PAGE}: nowhere to write: no {BEGIN.strip()}")
+    PAGE.write_text(before + begin + page_of(figures) + end + after, "utf-8")
+
+
 def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     parser = report.options(__doc__ or "")
     parser.add_argument("--hours", type=float, default=1.0)
     parser.add_argument("--model", action="append", help="kws12, and household once shipped")
+    parser.add_argument("--page", action="store_true", help="write docs/archives.md")
     parser.add_argument("--jobs", default=None, metavar="N,...", help="1 to all cores")
     args = report.parse(parser, argv)
     models = args.model or [name for name in MODELS if name in names()]
@@ -144,6 +183,8 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
                 ],
             )  # fmt: skip
     report.save("archive", figures)
+    if args.page:
+        write_page(figures)
     return figures
 
 
