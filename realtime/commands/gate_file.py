@@ -31,6 +31,9 @@ from realtime.sources import Block, Source, open_source
 from realtime.sources.pcm import ENCODINGS, Encoding
 
 BLOCK_S = 0.5  # of a file; a pipe is passed on as it comes
+LONG_S = (
+    300.0  # from here on it pays to load numba, which takes as long as two minutes of sound
+)
 
 log = logging.getLogger("rt.realtime.gate")
 
@@ -129,6 +132,7 @@ class Run:
             self.runner,
             key_channels=self.key.channels if self.key is not None else 0,
             outputs=outputs,
+            compiled=is_long(source),
         )
         kind, encoding = kind_of(source, self.options.format)
         return stream, open_sink(self.target, kind, encoding)
@@ -202,6 +206,12 @@ def close_all(parts: Sequence[Closing], complete: bool) -> None:
             complete = False
     if fault is not None:
         raise fault
+
+
+def is_long(source: Source) -> bool:
+    """Whether a source is known to be long; of a pipe nobody knows."""
+    frames = getattr(source, "frames", None)
+    return frames is not None and frames > LONG_S * source.rate
 
 
 def kind_of(source: Source, format: str) -> tuple[Kind, Encoding]:  # noqa: A002

@@ -5,34 +5,30 @@ does in this process can keep a decision waiting; and a decision takes a fifth o
 of which Python and a runtime need to get their code and data back into the caches that other
 programs have filled since the last one.
 
-The front end is `realtime.kernels`, the network `realtime.runners.program`, the judge that of
-`realtime.gate.judge`; a test holds the loop to the worker's Python.
+Frame and scores are `realtime.gate.scoring`, as for files; the judge is that of
+`realtime.gate.judge`. A test holds the loop to the worker's Python.
 """
 
 from __future__ import annotations
 
-import math
 from typing import Any, Final
 
 import numpy as np
 
 from realtime.duplex import biquads
 from realtime.duplex import layout as at
+from realtime.gate import scoring
 
 SKIP_S: Final = 0.5
 LOG: Final = 4096  # decisions that are remembered: 40 s
 
 # whole numbers
-STOP, AGAIN, WAKE, K, BASE, POSITION, DECISIONS, SKIPPED, BAD = range(9)
-IS_OPEN, OPENED, ASKED, WHICH, SOUND, SCORES, LABELS, STATES, STATES_END, WOKEN = range(9, 19)
-HOP, LOGIT, MAGNITUDE, REMOVE_DC, OVER, COUNTS = range(19, 25)
+STOP, AGAIN, WAKE, K, BASE, POSITION, DECISIONS, SKIPPED = range(8)
+IS_OPEN, OPENED, ASKED, WHICH, OVER, WOKEN, COUNTS = range(8, 15)
 # numbers
-THRESHOLD, CLOSE_UNDER, HOLD_MS, MIN_OPEN_MS, SCORE, SCALE, FLOOR, MEAN, STD = range(9)
-CONFIRM, NUMBERS = range(9, 11)
+THRESHOLD, CLOSE_UNDER, HOLD_MS, MIN_OPEN_MS, SCORE, SCALE, CONFIRM, NUMBERS = range(8)
 
-# compiled functions, put here by `thought.py`
-rows: Any = None
-step: Any = None
+# a compiled function, put here by `thought.py`
 read: Any = None
 
 
@@ -45,6 +41,9 @@ def think(
     log: Any,
     samples: Any,
     filtered: Any,
+    scores: Any,
+    places: Any,
+    amounts: Any,
     mel: Any,
     tables: Any,
     program: Any,
@@ -62,14 +61,18 @@ def think(
             then, float64 [LOG, 4].
         samples: the frame, float64 [frame].
         filtered: state of the key filter, float64 [channels * 2 * MOST_SECTIONS].
-        mel: its mel energies, float32 [1, mels].
+        scores: of the decision, float32 [labels].
+        places: of `realtime.gate.scoring`, and so all that follow,
+        amounts: float64 [AMOUNTS].
+        mel: mel energies, float32 [1, mels].
         tables: of `MelKernel`.
         program: of `Steps`,
         array: and its array.
     """
     while not counts[STOP]:
         if counts[AGAIN]:
-            forget(ints, counts, samples, filtered, array)
+            forget(ints, counts, samples, filtered)
+            scoring.forget(places, array)
         rate = ints[at.RATE]
         while not counts[STOP] and not counts[AGAIN]:
             catch_up(ints, counts)
@@ -79,11 +82,8 @@ def think(
                 break
             at.fence()
             hear(ints, words, singles, counts, numbers, samples, filtered, need)
-            rows(
-                samples, 0, mel, counts[HOP], 0.0, counts[REMOVE_DC] != 0,
-                counts[MAGNITUDE] != 0, *tables,
-            )  # fmt: skip
-            score(counts, numbers, mel, program, array)
+            scoring.score(samples, 0, places, amounts, mel, tables, program, array, scores)
+            numbers[SCORE] = scores[counts[WHICH]]
             judge(ints, words, counts, numbers, log, end)
         ints[at.WANTED] = counts[BASE] + due(counts[K], rate)
         at.fence()
@@ -99,12 +99,11 @@ def due(k: int, rate: int) -> int:
     return samples + (1 if rest > 50 or (rest == 50 and samples % 2 == 1) else 0)
 
 
-def forget(ints: Any, counts: Any, samples: Any, filtered: Any, array: Any) -> None:
+def forget(ints: Any, counts: Any, samples: Any, filtered: Any) -> None:
     """Begin at WRITTEN, after silence."""
     counts[AGAIN] = 0
     samples[:] = 0.0
     filtered[:] = 0.0
-    array[counts[STATES] : counts[STATES_END]] = 0.0
     counts[POSITION] = counts[BASE] = ints[at.WRITTEN]
     counts[K] = counts[IS_OPEN] = counts[OPENED] = counts[ASKED] = counts[OVER] = 0
 
@@ -149,26 +148,6 @@ def hear(
                 total += singles[place + c]
         samples[kept + i] = total / np.float32(channels) * numbers[SCALE]
     counts[POSITION] += n
-
-
-def score(counts: Any, numbers: Any, mel: Any, program: Any, array: Any) -> None:
-    """Let the network step; what is no number is taken as 0, and its states begin anew."""
-    floor, mean, std = np.float32(numbers[FLOOR]), np.float32(numbers[MEAN]), numbers[STD]
-    for i in range(mel.shape[1]):
-        feature = np.log(max(mel[0, i], floor))
-        array[counts[SOUND] + i] = (feature - mean) / np.float32(std)
-    step(program, array)
-    total = 0.0
-    for i in range(counts[LABELS]):
-        total += array[counts[SCORES] + i]
-    found = float(array[counts[SCORES] + counts[WHICH]])
-    if counts[LOGIT]:
-        found = 1.0 / (1.0 + math.exp(-found))
-    if not math.isfinite(total):
-        array[counts[STATES] : counts[STATES_END]] = 0.0
-        counts[BAD] += 1
-        found = 0.0
-    numbers[SCORE] = found
 
 
 def judge(ints: Any, words: Any, counts: Any, numbers: Any, log: Any, end: int) -> None:

@@ -116,7 +116,8 @@ class Worker(threading.Thread):
     @property
     def bad_scores(self) -> int:
         """Decisions whose scores were no numbers."""
-        return self._scorer.bad_scores + self._counts[thinking.BAD]
+        ears = self.thought.ears
+        return self._scorer.bad_scores if ears is None else ears.bad_scores
 
     def since(self, number: int) -> list[Kept]:
         """The decisions after that of a number, the last `SCORES` of them at most."""

@@ -1,4 +1,4 @@
-"""`GateFront`: blocks of sound at any rate in, one frame at each decision out.
+"""`GateFront`: blocks of sound at any rate in, the frames of decisions out.
 
 Used by `realtime.gate.scorer`. The arithmetic is that of `realtime.spectrum`, and at the rate
 of the model the frames are those of `realtime.frontend.FrontEnd`, bit for bit. What differs is
@@ -11,16 +11,15 @@ Long blocks, as files give them, are computed many frames at a time, in half the
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from realtime import kernels
 from realtime.errors import CardError
 from realtime.features import FeatureSpec
-from realtime.gate.grid import PER_SECOND, due
+from realtime.gate.grid import PER_SECOND, decided, due
 from realtime.spectrum import Chain
 
 Samples = NDArray[np.float32]  # [samples], -1 to 1
@@ -33,29 +32,25 @@ class GateFront:
     Args:
         spec: the model's front end.
         rate: Hz of the sound.
-        compiled: use the numba kernel where there is one for the rate. As in `FrontEnd` it is
-            asked for, never found: it saves some microseconds of each frame, costs half a
-            second of start and 90 MB, and changes the last bits.
 
     Attributes:
-        frame: the frame that was last given, float32 [1, spec.width]; overwritten later.
+        spec: the front end at this rate.
+        buffer: the newest samples, float64, scaled as the model wants them.
 
     Raises:
         CardError: a front end that cannot serve a gate.
     """
 
-    def __init__(self, spec: FeatureSpec, rate: int, compiled: bool = False) -> None:
+    def __init__(self, spec: FeatureSpec, rate: int) -> None:
         _refuse(spec)
         self.spec = spec = spec.at_rate(rate)
         self.rate = rate
         self._chain = Chain(spec)
         self._even = rate % PER_SECOND == 0  # all hops are equal
-        kernel = compiled and kernels.available(spec)
-        self._kernel = kernels.MelKernel(spec) if kernel else None
-        self._lead = spec.frame + 1  # the kernel reads the sample before the frame, too
+        self._lead = spec.frame + 1  # a compiled one reads the sample before the frame, too
         hop = -(-rate // PER_SECOND)
-        self._buffer = np.zeros(self._lead + GROUP * hop)
-        rows = sliding_window_view(self._buffer[1 + hop :], spec.frame)
+        self.buffer = np.zeros(self._lead + GROUP * hop)
+        rows = sliding_window_view(self.buffer[1 + hop :], spec.frame)
         self._rows = rows[::hop]  # where frames end if hops are equal, float64 [GROUP, frame]
         self._frames = np.zeros((GROUP, spec.width), np.float32)
         self._scale = np.float64(spec.scale)
@@ -65,78 +60,71 @@ class GateFront:
 
     def reset(self) -> None:
         """Forget the stream: the next sample is the first, after silence."""
-        self._buffer[: self._lead] = 0.0
+        self.buffer[: self._lead] = 0.0
         self._at = 0  # samples taken
         self._next = 0  # decision
         self._begin = 0  # sample at the buffer's `_lead`
-        self.frame = self._frames[:1]
 
-    def push(self, block: Samples) -> Iterator[tuple[int, int]]:
-        """Take a block, and stop at each frame that it completes.
+    def advance(self, block: Samples) -> Iterator[tuple[int, list[int]]]:
+        """Take a block, and stop where decisions have all their sound.
 
         Args:
             block: float32 [n], any n. It is taken in only as far as the iterator is read.
 
         Yields:
-            The number of the decision and where it is due, samples from the start; the frame
-            is in `frame`.
+            The number of the first decision, and where it and those after it are due, samples
+            from the start: `GROUP` of them at most, and at least one.
         """
         taken = 0
         while True:
             group_end = due(self._next // GROUP * GROUP + GROUP - 1, self.rate)
             taken += self._take(block[taken : taken + group_end - self._at])
-            first = self._next
-            ends = self._ready()
+            first, ends = self._next, self._ready()
             if ends:
-                self._compute(first % GROUP, ends)
                 self._next += len(ends)
-                for i, end in enumerate(ends):
-                    row = first % GROUP + i
-                    self.frame = self._frames[row : row + 1]
-                    yield first + i, end
+                yield first, ends
             if self._at < group_end:
                 return
             # by the number of decisions, so that it does not depend on the blocks
             fill = self._lead + self._at - self._begin
-            self._buffer[: self._lead] = self._buffer[fill - self._lead : fill].copy()
+            self.buffer[: self._lead] = self.buffer[fill - self._lead : fill].copy()
             self._begin = self._at
 
     def _take(self, part: Samples) -> int:
         begin = self._lead + self._at - self._begin
         end = begin + len(part)
         if self.spec.scale == 1.0:
-            self._buffer[begin:end] = part
+            self.buffer[begin:end] = part
         else:
-            np.multiply(part, self._scale, self._buffer[begin:end])
+            np.multiply(part, self._scale, self.buffer[begin:end])
         self._at += len(part)
         return len(part)
 
     def _ready(self) -> list[int]:
         """Where the decisions are due that have all their samples and no frame yet."""
-        ends: list[int] = []
-        k = self._next
-        while len(ends) < GROUP and (end := due(k, self.rate)) <= self._at:
-            ends.append(end)
-            k += 1
-        return ends
+        first = self._next
+        last = min(first + GROUP, decided(self._at, self.rate))
+        return [due(k, self.rate) for k in range(first, last)]
 
-    def _compute(self, row: int, ends: list[int]) -> None:
-        """Compute frames that end there, into `_frames` from `row` on."""
+    def begins(self, ends: Sequence[int]) -> NDArray[np.int64]:
+        """Where the frames of the last decisions begin in `buffer`."""
+        return np.array(ends) + (self._lead - self._begin - self.spec.frame)
+
+    def frames(self, first: int, ends: Sequence[int]) -> Samples:
+        """Compute the frames of the last decisions, as `advance` gave them.
+
+        Returns:
+            float32 [decisions, spec.width]; overwritten later.
+        """
+        row = first % GROUP
         out = self._frames[row : row + len(ends)]
         chain = self._chain
-        if self._kernel is not None:
-            mel = chain.mel_of(out)
-            for i, end in enumerate(ends):
-                begin = self._lead + end - self._begin - self.spec.frame
-                self._kernel.run(self._buffer, begin, mel[i : i + 1])
-            chain.finish(mel, out)
-        elif len(ends) > 1 and self._even:
+        if len(ends) > 1 and self._even:
             raw = self._rows[row : row + len(ends)]
             chain.run(raw, raw, out)
         else:
-            for i, end in enumerate(ends):
-                stop = self._lead + end - self._begin
-                raw = self._buffer[stop - self.spec.frame : stop]
+            for i, begin in enumerate(self.begins(ends).tolist()):
+                raw = self.buffer[begin : begin + self.spec.frame]
                 if chain.lone_is_equal:
                     chain.run_lone(raw[1:], raw, out[i : i + 1])
                 else:
@@ -144,6 +132,7 @@ class GateFront:
         if self._affine is not None:
             np.subtract(out, self._affine[0], out)
             np.divide(out, self._affine[1], out)
+        return out
 
 
 def _refuse(spec: FeatureSpec) -> None:

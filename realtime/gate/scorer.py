@@ -9,15 +9,17 @@ from __future__ import annotations
 
 import logging
 import math
+from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
 
 from realtime.errors import CardError
+from realtime.gate.ears import ears_of
 from realtime.gate.front import GateFront, Samples
 from realtime.runners import Runner
 
-Scores = NDArray[np.float32]  # [labels], 0 to 1
+Scores = NDArray[np.float32]  # [labels] or [decisions, labels], 0 to 1
 
 log = logging.getLogger("rt.realtime.gate")
 
@@ -28,11 +30,12 @@ class Scorer:
     Args:
         runner: the model, a gate of one frame a step; its states are this stream's from now on.
         rate: Hz of the sound.
-        compiled: as in `GateFront`.
+        compiled: score by `CompiledEars` if that can be; scores differ in the last bits. What
+            it costs to start with is said there.
 
     Attributes:
         position: samples taken.
-        bad_scores: decisions whose scores were no numbers, and were taken as 0.
+        compiled: whether that is so.
 
     Raises:
         CardError: a model that is fed anything but one frame a step.
@@ -48,14 +51,24 @@ class Scorer:
             )
         self.runner = runner
         self.rate = rate
-        self._front = GateFront(spec, rate, compiled)
-        self.bad_scores = 0
+        self._front = GateFront(spec, rate)
+        self._ears = ears_of(runner, rate) if compiled else None
+        self.compiled = self._ears is not None
+        self._bad = 0
+        self._warned = False
         self.reset()
+
+    @property
+    def bad_scores(self) -> int:
+        """Decisions whose scores were no numbers, and were taken as 0."""
+        return self._bad if self._ears is None else self._ears.bad_scores
 
     def reset(self) -> None:
         """Start after silence: the next sample is the first."""
         self._front.reset()
         self.runner.reset()
+        if self._ears is not None:
+            self._ears.reset()
         self.position = 0
 
     def process(self, block: Samples) -> list[tuple[int, int, Scores]]:
@@ -69,14 +82,31 @@ class Scorer:
             the start that it heard, and its scores. However the sound is cut into blocks, the
             decisions are the same, bit for bit.
         """
-        self.position += len(block)
-        found = []
-        for k, end in self._front.push(block):
-            scores = self.runner.run(self._front.frame)
-            if not math.isfinite(sum(scores.tolist())):  # quicker than NumPy, for so few
-                scores = self._mend(scores)
-            found.append((k, end, scores))
+        found: list[tuple[int, int, Scores]] = []
+        for first, ends, scores in self.decisions(block):
+            found += zip(range(first, first + len(ends)), ends, scores, strict=True)
         return found
+
+    def decisions(self, block: Samples) -> Iterator[tuple[int, list[int], Scores]]:
+        """`process`, some decisions at a time.
+
+        Yields:
+            The number of the first one, the samples that each heard, and their scores, float32
+            [decisions, labels].
+        """
+        self.position += len(block)
+        front, ears = self._front, self._ears
+        for first, ends in front.advance(block):
+            if ears is not None:
+                yield first, ends, ears.hear(front.buffer, front.begins(ends))
+            else:
+                frames = front.frames(first, ends)
+                scores = [self._run(frames[i : i + 1]) for i in range(len(ends))]
+                yield first, ends, np.array(scores, np.float32)
+        if self.bad_scores and not self._warned:
+            self._warned = True
+            name = self.runner.card.name
+            log.warning("%s gives scores that are no numbers; taken as 0", name)
 
     def flush(self, tail: int) -> list[tuple[int, int, Scores]]:
         """Hear so many samples of silence, and give their decisions as `process` does."""
@@ -87,12 +117,12 @@ class Scorer:
             tail -= part
         return found
 
-    def _mend(self, scores: Scores) -> Scores:
-        if not self.bad_scores:
-            log.warning(
-                "%s gives scores that are no numbers; taken as 0", self.runner.card.name
-            )
-        self.bad_scores += 1
+    def _run(self, frame: Samples) -> Scores:
+        """Let the runtime score a frame, float32 [1, width]."""
+        scores = self.runner.run(frame)
+        if math.isfinite(sum(scores.tolist())):  # quicker than NumPy, for so few
+            return scores
+        self._bad += 1
         if not np.isfinite(scores).all():
             self.runner.reset()  # what is no number stays in the states for ever
         return np.nan_to_num(scores, nan=0.0, posinf=0.0, neginf=0.0)

@@ -164,7 +164,8 @@ class StepsMaker:
         bias = np.zeros(n, np.float32)
         if len(node.inputs) > 2:
             bias = bias + self._constants[node.inputs[2]].reshape(-1)
-        matrix, added, out = self._put(rows), self._put(bias), self._room((1, n))
+        columns = np.ascontiguousarray(rows.T)
+        matrix, added, out = self._put(columns), self._put(bias), self._room((1, n))
         self.emit(MATRIX, out.at, matrix.at, x.at, n, m, added.at, 0)
         return out
 

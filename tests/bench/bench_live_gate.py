@@ -34,9 +34,11 @@ from typing import Any
 import numpy as np
 from msgspec.structs import replace
 
-from realtime.duplex import thinking, thought, worker
+from realtime.duplex import worker
 from realtime.duplex.arena import Arena
 from realtime.duplex.live import LiveGate
+from realtime.gate import scoring
+from realtime.gate.ears import functions
 from realtime.gate.paths import mono
 from realtime.gate.scorer import Scorer
 from realtime.gate.settings import GateSettings, load_options, settle
@@ -158,18 +160,20 @@ def parts() -> dict[str, dict[str, float]]:
     todo: dict[str, Callable[[], object]] = {
         "nothing": lambda: None,
         "mean of the channels": lambda: mono(sound),
-        "front end, NumPy": lambda: list(scorer._front.push(one)),
+        "front end, NumPy": lambda: [
+            scorer._front.frames(*found) for found in scorer._front.advance(one)
+        ],
         "network, ONNX Runtime": lambda: runner.run(frame),
     }
     if importlib.util.find_spec("numba") is not None:
-        thought._functions()
+        functions()
         spec = runner.card.input.features.at_rate(RATE)
         kernel, samples = MelKernel(spec), np.zeros(1 + spec.frame)
         network = steps_of(Path(runner.path).read_bytes(), runner.card, *runner.names)
         todo["front end, compiled"] = lambda: kernel.run(samples, 1, frame)
         page = Arena().put(network.array)
-        todo["network, compiled"] = lambda: thinking.step(network.program, page)
-        todo["the same in common pages"] = lambda: thinking.step(network.program, network.array)
+        todo["network, compiled"] = lambda: scoring.step(network.program, page)
+        todo["the same in common pages"] = lambda: scoring.step(network.program, network.array)
     found = {}
     for name, part in todo.items():
         part()

@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 
+from realtime.gate import scoring
+from realtime.gate.ears import functions
 from realtime.library import find_model
 from realtime.runners import open_runner
 from realtime.runners.graph import read_graph
@@ -20,8 +22,9 @@ def made(path):
 
 @pytest.fixture
 def jit():
-    numba = pytest.importorskip("numba")
-    return numba.njit(fastmath={"reassoc"}, error_model="numpy")(run)
+    pytest.importorskip("numba")
+    functions()
+    return scoring.step
 
 
 def both(runner, network, step, frames):

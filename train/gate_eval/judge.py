@@ -7,6 +7,7 @@ import time
 import numpy as np
 from numpy.typing import NDArray
 
+from realtime.commands.gate_file import BLOCK_S
 from realtime.gate.ideal import HOPS_PER_S
 from realtime.gate.settings import GateOptions, settle
 from realtime.gate.stream import GateStream
@@ -59,7 +60,8 @@ class ModelGate:
         lookahead_ms: of the gate.
         threshold: in place of the card's.
         card, runtime, threads: as for rt-gate.
-        block_s: of sound at a time. It changes no figure but the processor time.
+        block_s: of sound at a time; as rt-gate reads files. It changes no figure but the
+            processor time.
 
     Raises:
         CardError: the model is no gate.
@@ -73,7 +75,7 @@ class ModelGate:
         card: str | None = None,
         runtime: str | None = None,
         threads: int = 1,
-        block_s: float = 0.01,
+        block_s: float = BLOCK_S,
     ) -> None:
         self._block_s = block_s
         self._runner = open_runner(find_model(model, runtime or ""), card, runtime, threads)
@@ -86,7 +88,11 @@ class ModelGate:
     def hear(self, mix: Array, rate: int) -> Heard:
         """Gate a mixture, block by block."""
         trace = Trace(-(-len(mix) * HOPS_PER_S // rate))
-        stream = GateStream(self._settings, rate, 1, self._runner, outputs=[trace])
+        stream = GateStream(
+            *(self._settings, rate, 1, self._runner),
+            outputs=[trace],
+            compiled=True,  # as rt-gate gates long files
+        )
         block, sound = max(1, round(rate * self._block_s)), mix[:, None]
         began = time.process_time()
         parts = [stream.process(sound[at : at + block]) for at in range(0, len(mix), block)]

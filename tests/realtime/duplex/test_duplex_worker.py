@@ -11,12 +11,14 @@ from msgspec.structs import replace
 
 from realtime.duplex import layout as at
 from realtime.duplex import thinking
-from realtime.duplex.thought import Thought, _functions, warm
+from realtime.duplex.thought import Thought, _function, warm
 from realtime.duplex.worker import Worker
+from realtime.gate import scoring
 from realtime.gate.grid import due
 from realtime.gate.judge import Judge
 from realtime.gate.key import KeyFilter
 from realtime.gate.paths import mono
+from realtime.gate.scorer import Scorer
 from realtime.gate.settings import GateSettings
 from realtime.runners import open_runner
 
@@ -117,6 +119,22 @@ def test_the_loops_agree(rig, request, model, rate, channels):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("rate", [48_000, 22_050])
+def test_live_sound_has_the_scores_of_a_file(rig, gate_model, rate):
+    """To the bit: both are the same compiled function."""
+    pytest.importorskip("numba")
+    sound = bursts(rate, 2)
+    log, _ = fed(rig, gate_model, True, sound, rate, lengths(3))
+    scorer = Scorer(open_runner(gate_model), rate, compiled=True)
+    assert scorer.compiled
+    found = [
+        (end, float(scores[THOUGHT.score])) for _, end, scores in scorer.process(mono(sound))
+    ]
+    assert [tuple(row) for row in log[:, 1:3]] == found
+    assert np.ptp(log[:, 2]) > 0.5
+
+
+@pytest.mark.slow
 def test_the_compiled_loop_skips_and_begins_anew(rig, gate_model):
     pytest.importorskip("numba")
     made = Fed(rig, gate_model, True)
@@ -139,10 +157,10 @@ def test_what_is_compiled_while_devices_open_is_what_is_used(rig, gate_model):
     pytest.importorskip("numba")
     made = rig("numpy", THOUGHT)
     warm(made.memory, open_runner(gate_model, None, None, 1))
-    loop, step = _functions()
-    before = len(loop.signatures), len(step.signatures)
+    loop = _function()
+    assert len(loop.signatures) == 1
     Fed(rig, gate_model, True).end()
-    assert (len(loop.signatures), len(step.signatures)) == before == (1, 1)
+    assert len(loop.signatures) == len(scoring.step.signatures) == 1
 
 
 @pytest.mark.slow

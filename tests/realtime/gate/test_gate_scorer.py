@@ -16,6 +16,7 @@ from realtime.frontend import FrontEnd
 from realtime.gate.front import GROUP, GateFront
 from realtime.gate.grid import decided, due
 from realtime.gate.scorer import Scorer
+from realtime.library import find_model
 from realtime.runners import open_runner
 
 RATES = (8000, 11025, 16000, 22050, 32000, 44100, 48000, 96000, 192000)
@@ -35,9 +36,9 @@ def frames_of(front, sound, sizes):
     found, frames, at = [], [np.zeros((0, front.spec.width), np.float32)], 0
     while at < len(sound):
         for size in sizes:
-            for decision in front.push(sound[at : at + size]):
-                found.append(decision)
-                frames.append(front.frame.copy())
+            for first, ends in front.advance(sound[at : at + size]):
+                found += enumerate(ends, first)
+                frames.append(front.frames(first, ends).copy())
             at += size
     return found, np.concatenate(frames)
 
@@ -86,14 +87,13 @@ def test_blocks_of_100_samples(runner, rate):
     assert len({tuple(d[2]) for d in cut}) > 50
 
 
-@pytest.mark.parametrize("compiled", [False, True])
-def test_at_the_models_rate_the_frames_are_the_front_ends(compiled):
+def test_at_the_models_rate_the_frames_are_the_front_ends():
     """Each ends where its decision is due; before the start there are zeros."""
     sound = sound_of(16000, 2.0)
     lead = np.zeros(SPEC.frame - SPEC.hop, np.float32)
-    expected = FrontEnd(SPEC, compiled).push(np.concatenate([lead, sound]))
+    expected = FrontEnd(SPEC).push(np.concatenate([lead, sound]))
     for sizes in ([len(sound)], [100], [1600, 7]):
-        _, frames = frames_of(GateFront(SPEC, 16000, compiled), sound, sizes)
+        _, frames = frames_of(GateFront(SPEC, 16000), sound, sizes)
         assert np.array_equal(frames, expected)
 
 
@@ -258,3 +258,47 @@ def test_groups_do_not_show(runner):
     ]
     assert [d[:2] for d in cut] == [d[:2] for d in whole]
     assert np.array_equal([d[2] for d in cut], [d[2] for d in whole])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["voice", "voice-tiny"])
+@pytest.mark.parametrize("rate", [16_000, 22_050])
+def test_a_compiled_gate(name, rate):
+    """The runtime's scores, to what floats allow; in any partition the same bits."""
+    pytest.importorskip("numba")
+    own = open_runner(find_model(name))
+    sound = sound_of(rate, 1.5)
+    sound[rate // 2 : rate // 2 + 3000] = 0  # the floor of the logarithm
+    plain = Scorer(own, rate).process(sound)
+    scorer = Scorer(own, rate, compiled=True)
+    assert scorer.compiled
+    whole = scorer.process(sound)
+    assert [d[:2] for d in whole] == [d[:2] for d in plain]
+    np.testing.assert_allclose([d[2] for d in whole], [d[2] for d in plain], atol=1e-4)
+    assert np.ptp([d[2][0] for d in whole]) > 0.05
+    scorer.reset()
+    cut = [d for at in range(0, len(sound), 77) for d in scorer.process(sound[at : at + 77])]
+    assert np.array_equal([d[2] for d in cut], [d[2] for d in whole])
+
+
+@pytest.mark.slow
+def test_a_compiled_gate_recovers_from_what_is_no_number(gate_model, caplog):
+    pytest.importorskip("numba")
+    scorer = Scorer(open_runner(gate_model), 16_000, compiled=True)
+    sound = sound_of(16_000, 1.0)
+    clean = scorer.process(sound)
+    scorer.reset()
+    sound[3200] = np.nan  # which callers keep away: here it stands for what a model may do
+    found = scorer.process(sound)
+    assert scorer.bad_scores == 2  # the frames of 25 ms that hold it
+    assert [float(s[0]) for *_, s in found[20:22]] == [0, 0]
+    assert caplog.text.count("no numbers") == 1
+    assert np.isfinite([s for *_, s in found]).all()
+    assert np.array_equal([s for *_, s in found[:20]], [s for *_, s in clean[:20]])
+    scorer.reset()
+    assert len(scorer.process(sound[:1600])) == 10
+
+
+def test_a_gate_that_cannot_be_compiled_is_the_runtimes(kit):
+    scorer = Scorer(kit.Given(kit.gate_card(), [[0.5] * 3]), 16_000, compiled=True)
+    assert not scorer.compiled
