@@ -84,6 +84,9 @@ class EngineSettings(msgspec.Struct, frozen=True, kw_only=True):
     clips: ClipSettings = ClipSettings()
 
 
+WORDS = {
+    int: "a whole number", float: "a number", str: "a text", bool: "true or false"
+}  # fmt: skip
 BY_LABEL: dict[str, type] = {"thresholds": float, "on": str}
 
 
@@ -185,11 +188,8 @@ def check(key: str, value: Any, origin: str, schema: Schema = TAG) -> Any:
     try:
         value = msgspec.convert(value, kind)
     except msgspec.ValidationError as e:
-        expected = str(e).replace("Expected ", "expected ").replace(" | null", "")
         shown = "not shown" if key in SECRET else repr(value)
-        raise UsageError(
-            f"{origin}: {key} is {shown}: {expected}", f"see {schema.command} --help"
-        ) from None
+        raise UsageError(f"{origin}: {key} is {shown}", f"use {_wanted(kind, e)}") from None
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         low, high = _range(key, schema)
         if not low <= value <= high:
@@ -240,13 +240,27 @@ def toml_of(value: Any) -> str:
     return msgspec.json.encode(value).decode()
 
 
+def _wanted(kind: Any, e: msgspec.ValidationError) -> str:
+    """What a field takes, in words."""
+    kinds = typing.get_args(kind) if isinstance(kind, types.UnionType) else (kind,)
+    for one in kinds:
+        if typing.get_origin(one) is Literal:
+            return " or ".join(str(word) for word in typing.get_args(one) if word != "")
+        if one in WORDS:
+            return WORDS[one]
+        if typing.get_origin(one) in (tuple, list):
+            return "a list of texts"
+    return str(e)
+
+
 def _from_text(value: str, kind: Any) -> Any:
     """Text of the environment or the command line in the field's own type, if it can be."""
     kinds = typing.get_args(kind) if isinstance(kind, types.UnionType) else (kind,)
     if bool in kinds and value.lower() in ("1", "true", "yes", "on", "0", "false", "no", "off"):
         return value.lower() in ("1", "true", "yes", "on")
+    words = [word for one in kinds for word in typing.get_args(one)]  # of a Literal
     for number in (int, float):
-        if number in kinds:
+        if number in kinds or any(type(word) is number for word in words):
             try:
                 return number(value)
             except ValueError:

@@ -142,7 +142,7 @@ def read_file(path: Path, schema: Schema = TAG) -> dict[str, Any]:
         UsageError: unreadable, no TOML, or an unknown key.
     """
     try:
-        tree = tomllib.loads(path.read_text("utf-8"))
+        tree = tomllib.loads(path.read_text("utf-8-sig"))
     except OSError as e:
         raise UsageError(f"{path}: {e.strerror}", "give a settings file with --config") from e
     except UnicodeDecodeError as e:

@@ -20,7 +20,7 @@ def read_toml(path: Path, hint: str) -> dict[str, Any]:
         UsageError: so.
     """
     try:
-        return tomllib.loads(path.read_text("utf-8"))
+        return tomllib.loads(path.read_text("utf-8-sig"))
     except OSError as e:
         raise UsageError(f"{path}: {e.strerror}", hint) from e
     except UnicodeDecodeError as e:

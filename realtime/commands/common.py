@@ -11,7 +11,8 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from types import FrameType
 from typing import Any, NoReturn, Self, TextIO
 
@@ -30,7 +31,7 @@ def guarded(main: Main) -> Callable[..., int]:
 
     The result takes the arguments, by default those of the command line, and returns the
     status; `sys.exit` is the entry point's own. Tracebacks only with -vv, or for a fault of
-    ours.
+    ours. SIGTERM is what Ctrl-C is, so that what was begun is cleaned up.
     """
 
     @functools.wraps(main)
@@ -39,12 +40,13 @@ def guarded(main: Main) -> Callable[..., int]:
         if sys.stdout is None:  # closed before we started, as by `>&-`
             sys.stdout = open(os.devnull, "w")  # noqa: PTH123, SIM115  until the end
         try:
-            status = _call(main, args)
+            with _sigterm_raises():
+                status = _call(main, args)
         except BrokenPipeError:
             _abandon_stdout()
             return READER_GONE
         except RtError as e:
-            return report_error(e, args)
+            return INTERRUPTED if _interrupted(e) else report_error(e, args)
         except KeyboardInterrupt:
             return INTERRUPTED
         except OSError as e:
@@ -57,11 +59,32 @@ def guarded(main: Main) -> Callable[..., int]:
         except MemoryError:
             say("error: out of memory")
             return 1
-        except Exception:
-            return _bug()
+        except Exception as e:
+            return INTERRUPTED if _interrupted(e) else _bug()
         return status
 
     return run
+
+
+@contextlib.contextmanager
+def _sigterm_raises() -> Iterator[None]:
+    """SIGTERM raises KeyboardInterrupt, unless somebody has another use for it."""
+    mine = threading.current_thread() is threading.main_thread()
+    if not mine or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
+        yield
+        return
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+def _interrupted(e: BaseException | None) -> bool:
+    """Whether it was raised for Ctrl-C: some libraries turn that into errors of their own."""
+    while e is not None and not isinstance(e, KeyboardInterrupt):
+        e = e.__cause__
+    return e is not None
 
 
 def _call(main: Main, args: Sequence[str]) -> int:

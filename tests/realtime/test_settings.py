@@ -86,15 +86,17 @@ def test_wrong_thresholds(text):
         ("[decision]\nconfirn = 2", "no setting decision.confirn", "did you mean confirm?"),
         ("[decisions]\nconfirm = 2", "no setting decisions", "did you mean decision?"),
         ("decision = 2", "decision is no table", "write [decision]"),
-        ("threads = 1.5", "threads is 1.5", ""),
+        ("threads = 1.5", "threads is 1.5", "use a whole number"),
         ('threads = "many"', "threads is 'many'", ""),
         ("threads = -1", "threads is -1", "use 0 or more"),
         ("top = 0", "top is 0", "use 1 or more"),
-        ('format = "s8"', "format is 's8'", ""),
+        ('format = "s8"', "format is 's8'", "use s16 or s24 or s32 or f32"),
+        ("model = 3", "model is 3", "use a text"),
+        ("[decision]\nbackground = [1]", "background is [1]", "a list of texts"),
         ("[thresholds]\nyes = 2", "thresholds.yes is 2", "use 0 to 1"),
         ("[decision]\nhysteresis = 3", "hysteresis is 3", "use 0 to 1"),
         ("model = ", "s.toml: ", "a settings file is TOML"),
-        ("[decision]\nexclusive = 1", "exclusive is 1", ""),
+        ("[decision]\nexclusive = 1", "exclusive is 1", "true or false"),
     ],
 )
 def test_mistakes_in_a_file_name_the_file(tmp_path, text, message, hint):
@@ -114,6 +116,8 @@ def test_mistakes_elsewhere_name_their_place(tmp_path):
         load_settings({"decision.confirm": "0"}, {})
     with pytest.raises(UsageError, match="No such file"):
         load_settings({}, {}, tmp_path / "no.toml")
+    (tmp_path / "w.toml").write_bytes(b"\xef\xbb\xbftop = 3\r\n")  # as Windows writes it
+    assert load_settings({}, {}, tmp_path / "w.toml").values.top == 3
     (tmp_path / "b.toml").write_bytes(b"\xff\xfe")
     with pytest.raises(UsageError, match="UTF-8"):
         load_settings({}, {}, tmp_path / "b.toml")

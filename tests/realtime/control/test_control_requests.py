@@ -62,7 +62,7 @@ def test_settings_are_steered(line):
     ("settings", "why"),
     [
         ({"threshold": 1.5}, "threshold is 1.5"),
-        ({"threshold": "high"}, "expected"),
+        ({"threshold": "high"}, "threshold is 'high'"),
         ({"range_db": 3}, "range_db is 3"),
         ({"lookahead_ms": 21}, "lookahead_ms is 21"),
         ({"block": 4}, "block is 4"),

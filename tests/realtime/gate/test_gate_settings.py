@@ -60,6 +60,7 @@ def test_the_score_follows_the_look_ahead(kit):
     assert (found.score, found.threshold) == (2, 0.6)
     assert found.lookahead(44100) == 882
     assert settled({"lookahead_ms": "12.5"}, card)[0].score == 1
+    assert settled({"key_slope": "24"}, card)[0].key_slope == 24
 
 
 @pytest.mark.parametrize(
@@ -68,7 +69,7 @@ def test_the_score_follows_the_look_ahead(kit):
         ({"threshold": "1.5"}, "--threshold: threshold is 1.5", "use 0 to 1"),
         ({"threshold": "-0.1"}, "threshold is -0.1", "use 0 to 1"),
         ({"threshold": "nan"}, "threshold is nan", "use 0 to 1"),
-        ({"threshold": "loud"}, "threshold is 'loud'", "rt-gate --help"),
+        ({"threshold": "loud"}, "threshold is 'loud'", "use a number"),
         ({"hysteresis": "2"}, "hysteresis is 2", "use 0 to 1"),
         ({"range_db": "6"}, "--range-db: range_db is 6", "use -144 to 0"),
         ({"lookahead_ms": "25"}, "--lookahead-ms: lookahead_ms is 25", "use 0 to 20"),
@@ -76,7 +77,7 @@ def test_the_score_follows_the_look_ahead(kit):
         ({"attack_ms": "-1"}, "attack_ms is -1", "use 0 to 10000"),
         ({"release_ms": "inf"}, "release_ms is inf", "use 0 to 10000"),
         ({"threshold_db": "3"}, "threshold_db is 3", "use -144 to 0"),
-        ({"key_slope": "18"}, "key_slope is '18'", "rt-gate --help"),
+        ({"key_slope": "18"}, "key_slope is 18", "use 12 or 24"),
         ({"close_db": "-30"}, "--close-db: close_db is -30 and threshold_db -40", "under"),
         ({"key_highpass": "500", "key_lowpass": "400"}, "nothing is left between", "low-pass"),
         ({"level": True, "threshold": "0.5"}, "--threshold belongs", "--threshold-db"),
