@@ -10,9 +10,10 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import BinaryIO, Protocol
 
 import numpy as np
 import soundfile
@@ -25,6 +26,21 @@ from realtime.errors import UsageError
 from train.manifest import span_of, whole_of
 
 log = logging.getLogger("rt.train.bank")
+
+
+class Recordings(Protocol):
+    """What batches are made of: a `Bank`, or recordings in shards.
+
+    Attributes:
+        length: int64 [recordings], samples of each; 0 where it could not be read.
+        rate: Hz.
+    """
+
+    length: NDArray[np.int64]
+    rate: int
+
+    def clip(self, index: int, first: int = 0, count: int | None = None) -> NDArray[np.float32]:
+        """As `Bank.clip`."""
 
 
 class Bank:
@@ -71,17 +87,31 @@ def read_mono(path: Path, rate: int, speed: float = 1.0) -> NDArray[np.float32]:
         rate: Hz.
         speed: 1.1 plays it faster and higher.
     """
-    span = span_of(path.name)
-    with soundfile.SoundFile(path.with_name(whole_of(path.name))) as f:
+    return mono(path.with_name(whole_of(path.name)), rate, speed, span_of(path.name))
+
+
+def mono(
+    file: Path | BinaryIO,
+    rate: int,
+    speed: float = 1.0,
+    span: tuple[float, float] | None = None,
+) -> NDArray[np.float32]:
+    """A file, or a part of one between two seconds, as `read_mono`."""
+    with soundfile.SoundFile(file) as f:
         source_rate = f.samplerate
         if span:
             f.seek(min(round(span[0] * source_rate), f.frames))
         count = round((span[1] - span[0]) * source_rate) if span else -1
         audio = f.read(count, dtype="float32", always_2d=True)
-    mono = audio.mean(1)
+    out = audio.mean(1)
     if source_rate != rate or speed != 1.0:
-        mono = soxr.resample(mono, source_rate * speed, rate, quality="HQ")
-    return np.asarray(mono, dtype=np.float32)
+        out = soxr.resample(out, source_rate * speed, rate, quality="HQ")
+    return np.asarray(out, dtype=np.float32)
+
+
+def as_int16(sound: NDArray[np.float32]) -> NDArray[np.int16]:
+    """Samples as a bank keeps them."""
+    return np.asarray(np.clip(np.round(sound * 32768.0), -32768, 32767), np.int16)
 
 
 def open_bank(root: Path, files: Sequence[str], rate: int, speed: float = 1.0) -> Bank:
@@ -96,10 +126,27 @@ def open_bank(root: Path, files: Sequence[str], rate: int, speed: float = 1.0) -
         info = path.stat() if path.exists() else None
         stamp = (info.st_size, info.st_mtime_ns) if info else ()
         key.update(f"{name} {stamp}\n".encode())
-    base = cache_dir() / f"bank-{key.hexdigest()[:16]}"
+    return decoded(
+        key.hexdigest(), root, files, lambda name: read_mono(root / name, rate, speed), rate
+    )
+
+
+def decoded(
+    key: str,
+    root: Path,
+    files: Sequence[str],
+    read: Callable[[str], NDArray[np.float32]],
+    rate: int,
+) -> Bank:
+    """What `read` gives for each file, or the cache of that key.
+
+    Raises:
+        UsageError: not one file could be read.
+    """
+    base = cache_dir() / f"bank-{key[:16]}"
     data, index = base.with_suffix(".i16"), base.with_suffix(".npy")
     if not index.exists():
-        _decode(root, files, rate, speed, data, index)
+        _decode(files, read, data, index)
     length = np.load(index)
     if not length.any():
         raise UsageError(
@@ -109,14 +156,16 @@ def open_bank(root: Path, files: Sequence[str], rate: int, speed: float = 1.0) -
 
 
 def _decode(
-    root: Path, files: Sequence[str], rate: int, speed: float, data: Path, index: Path
+    files: Sequence[str],
+    read: Callable[[str], NDArray[np.float32]],
+    data: Path,
+    index: Path,
 ) -> None:
     def one(name: str) -> NDArray[np.int16] | str:
         try:
-            x = read_mono(root / name, rate, speed)
+            return as_int16(read(name))
         except (OSError, soundfile.SoundFileError) as e:
             return f"{name}: {e}"
-        return np.asarray(np.clip(np.round(x * 32768.0), -32768, 32767), np.int16)
 
     data.parent.mkdir(parents=True, exist_ok=True)
     part = data.with_suffix(f".{os.getpid()}.part")  # two runs may decode at once

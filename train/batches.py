@@ -8,7 +8,6 @@ together; where there may be several, `train.heard` says in the end which can be
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import msgspec
 import numpy as np
@@ -18,12 +17,13 @@ from torch import Generator, Tensor
 
 from realtime.errors import UsageError
 from train import augment
-from train.bank import open_bank
 from train.clips import crop, edge_of, place, stretched
+from train.datasets.shard_bank import open_recordings
 from train.draft import Draft
 from train.heard import powers
 from train.manifest import Row
 from train.moments import Moments
+from train.picks import Clips, Picks
 from train.processes import rows_of
 from train.recipe import Recipe
 from train.torch_frontend import TorchFrontEnd
@@ -54,8 +54,7 @@ class Batches:
         self.batch = rows_of(recipe.mix.batch, recipe.fit)
         self.samples = round(recipe.window_s * spec.rate)
         self.frontend = TorchFrontEnd(spec)
-        root, names = Path(recipe.data.root), [r.file for r in rows]
-        self.banks = [open_bank(root, names, spec.rate, s) for s in recipe.augment.speeds]
+        self.banks, shard = open_recordings(recipe.data, rows, spec.rate, recipe.augment.speeds)
         self.moments = [Moments(bank) for bank in self.banks]
         self.usable = self.banks[0].length > 0
         self.truth = Truth(recipe, rows)
@@ -64,6 +63,7 @@ class Batches:
         self.pool = {role: self._pool(role) for role in ("talk", "noise", "room")}
         self.pool["clip"] = self.truth.clips("train", self.usable)
         self.clip_weight = self.truth.chances(self.pool["clip"], recipe.mix.balance)
+        self.clips = Clips(self.pool["clip"], self.clip_weight, shard, recipe.fit.seed)
         self.human = np.array([any(h in r.file or h in r.label for h in HUMAN) for r in rows])
         labels = recipe.data.labels
         self.silence = np.array([name == "silence" for name in labels], np.float32)
@@ -79,7 +79,7 @@ class Batches:
         """The batch of a step."""
         seed = self.recipe.fit.seed * 1_000_003 + step
         rng, g = np.random.default_rng(seed), torch.Generator().manual_seed(seed)
-        audio, targets = self._compose(rng, g)
+        audio, targets = self._compose(rng, g, self.clips.of(step, self.batch))
         features = self.frontend(audio)
         a = self.recipe.augment
         if a.tilt_db and self.recipe.features.log.startswith("ln"):
@@ -111,12 +111,14 @@ class Batches:
         found = [i for i, r in enumerate(self.rows) if (r.role, r.split) == (role, "train")]
         return np.array([i for i in found if self.usable[i]], np.int64)
 
-    def _compose(self, rng: np.random.Generator, g: Generator) -> tuple[Tensor, Tensor]:
+    def _compose(
+        self, rng: np.random.Generator, g: Generator, picks: Picks
+    ) -> tuple[Tensor, Tensor]:
         m, a, size = self.recipe.mix, self.recipe.augment, self.samples
         kinds = rng.choice(
             [CLIP, TALK, SILENCE, FRAGMENT, EVENTS], self.batch, p=self._shares()
         )
-        draft = Draft(self.truth, self.batch, size, self.recipe.features.rate)
+        draft = Draft(self.truth, self.batch, size, self.recipe.features.rate, picks)
         for i, kind in enumerate(kinds):
             speed = int(rng.integers(len(self.banks)))
             if kind in (CLIP, FRAGMENT):
@@ -147,7 +149,7 @@ class Batches:
     ) -> None:
         a, bank = self.recipe.augment, self.banks[speed]
         shift = round(a.shift_s * self.recipe.features.rate)
-        row = rng.choice(self.pool["clip"], p=self.clip_weight)
+        row = draft.picks.own(i, rng)
         if bank.length[row] > LONG * self.samples:
             self._moment(draft, i, speed, row, rng)
             return
@@ -159,7 +161,7 @@ class Batches:
         place(draft.sounds[i], clip, move)
         draft.put(i, target)
         if rng.random() < a.neighbour:
-            other_row = rng.choice(self.pool["clip"])
+            other_row = draft.picks.beside(rng)
             other = bank.clip(other_row)
             cut = self._edge(other, rng)
             if cut is not None:
@@ -178,8 +180,8 @@ class Batches:
     def _events(self, draft: Draft, i: int, rng: np.random.Generator) -> None:
         """Several clips at once, each somewhere in the window."""
         m = self.recipe.mix
-        for _ in range(rng.integers(1, m.most + 1)):
-            row = rng.choice(self.pool["clip"], p=self.clip_weight)
+        for n in range(rng.integers(1, m.most + 1)):
+            row = draft.picks.more(rng) if n else draft.picks.own(i, rng)
             sound, pieces = self._cut(int(rng.integers(len(self.banks))), row, rng)
             loud = np.sqrt(powers(sound, draft.heard.size).max(initial=1e-12))
             sound *= np.float32(10.0 ** (rng.uniform(*m.apart_db) / 20.0) / max(loud, 1e-6))

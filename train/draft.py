@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from train.heard import Heard
+from train.picks import Picks
 from train.truth import MAYBE, Targets, Truth
 
 Array = NDArray[np.float32]
@@ -18,13 +19,14 @@ class Draft:
         sounds: float32 [batch, samples].
         beside: edges of other sounds, float32 [batch, samples].
         heard: of rows with several labels: what was put into them.
+        picks: clips to be put into them.
     """
 
-    def __init__(self, truth: Truth, rows: int, samples: int, rate: int) -> None:
+    def __init__(self, truth: Truth, rows: int, samples: int, rate: int, picks: Picks) -> None:
         labels = truth.rows.shape[1]
         self.sounds = np.zeros((rows, samples), np.float32)
         self.beside = np.zeros((rows, samples), np.float32)
-        self.heard = Heard(rows, labels, rate)
+        self.heard, self.picks = Heard(rows, labels, rate), picks
         self._truth, self._targets = truth, np.zeros((rows, labels), np.float32)
 
     def put(

@@ -29,7 +29,7 @@ from train.loop import Run, begin
 from train.manifest import Row, read_manifest
 from train.pictures import write_pictures
 from train.processes import rows_of
-from train.tables import Fit
+from train.tables import Fit, Listed
 
 VALIDATION = 64  # windows, always the same
 ROOM: Literal["room"] = "room"  # impulse responses are no sound to learn from
@@ -37,22 +37,14 @@ ROOM: Literal["room"] = "room"  # impulse responses are no sound to learn from
 log = logging.getLogger("rt.train.masked")
 
 
-class MaskedData(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """What is learned from.
+class MaskedData(Listed, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What is learned from without labels.
 
     Args:
-        manifest: CSV of the recordings; relative to where rt-train runs.
-        root: folder that the manifest's file names are relative to.
         batch: windows in a step.
-        licence: of the weights, for the card.
-        trained_on: data sets with their licences, for the card.
     """
 
-    manifest: str
-    root: str
     batch: int = 32
-    licence: str = "Apache-2.0"
-    trained_on: tuple[str, ...] = ()
 
 
 class MaskedRecipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from train.bank import Bank
+from train.bank import Recordings
 from train.heard import PIECE_S, SOUNDING_DB, powers
 
 Array = NDArray[np.float32]
@@ -14,7 +14,7 @@ Array = NDArray[np.float32]
 class Moments:
     """Of a bank's recordings; each is searched once, when it is first asked for."""
 
-    def __init__(self, bank: Bank) -> None:
+    def __init__(self, bank: Recordings) -> None:
         self.bank = bank
         self.size = round(PIECE_S * bank.rate)
         self._found: dict[int, NDArray[np.int64]] = {}

@@ -18,7 +18,7 @@ from realtime.errors import UsageError
 from realtime.features import FeatureSpec
 from realtime.toml import read_toml
 from train.manifest import Row, labels_of
-from train.tables import Augment, Data, Fit, Loss, Mix
+from train.tables import Augment, Data, Fit, Loss, Mix, plain
 
 Kind = TypeVar("Kind", bound=msgspec.Struct)
 
@@ -56,9 +56,7 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data for the card, with names in place of paths: a card travels."""
-        out: dict[str, Any] = msgspec.to_builtins(self)
-        for table, field in (("data", "manifest"), ("data", "root"), ("fit", "init")):
-            out[table][field] = Path(out[table][field]).name
+        out = plain(self)
         if "weights" in self.model:
             out["model"]["weights"] = Path(self.model["weights"]).name
         out["loss"]["teachers"] = ["/".join(Path(t).parts[-2:]) for t in self.loss.teachers]

@@ -1,33 +1,47 @@
-"""The tables of a tagger's recipe: data, batch, augmentation, loss and optimisation."""
+"""The tables of a tagger's recipe: data, batch, augmentation, loss and optimisation.
+
+`Listed` and `Fit` are those of every recipe.
+"""
 
 from __future__ import annotations
 
-from typing import Literal
+from pathlib import Path
+from typing import Any, Literal
 
 import msgspec
 
 
-class Data(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """What is learned from.
+class Listed(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What every recipe is learned from: recordings that a manifest lists.
 
     Args:
         manifest: CSV of the recordings; relative to where rt-train runs.
         root: folder that the manifest's file names are relative to.
-        labels: names of the scores, in order; none for all of the manifest's, by name.
-        background: labels that are no event (unknown, silence).
         licence: of the weights, for the card.
         trained_on: data sets with their licences, for the card.
+    """
+
+    manifest: str
+    root: str
+    licence: str = "Apache-2.0"
+    trained_on: tuple[str, ...] = ()
+
+
+class Data(Listed, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What a tagger is learned from.
+
+    Args:
+        labels: names of the scores, in order; none for all of the manifest's, by name.
+        background: labels that are no event (unknown, silence).
+        shards: folder that `rt-train shard` wrote; sounds are read from there, not from `root`.
         cached: compute the features of labelled clips once and keep them on disk. Nothing then
             changes the sound, and talk and noises are not used; files of features need it.
         tile: with `cached`, clips that are too short are repeated, not put into silence.
     """
 
-    manifest: str
-    root: str
     labels: tuple[str, ...] = ()
     background: tuple[str, ...] = ()
-    licence: str = "Apache-2.0"
-    trained_on: tuple[str, ...] = ()
+    shards: str = ""
     cached: bool = False
     tile: bool = False
 
@@ -190,3 +204,15 @@ class Fit(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True)
     threads: int = 0
     workers: int = 0
     device: str = "auto"
+
+
+PATHS = (("data", "manifest"), ("data", "root"), ("data", "shards"), ("fit", "init"))
+
+
+def plain(recipe: msgspec.Struct) -> dict[str, Any]:
+    """A recipe as plain data for a card, with names in place of paths: a card travels."""
+    out: dict[str, Any] = msgspec.to_builtins(recipe)
+    for table, field in PATHS:
+        if field in out[table]:
+            out[table][field] = Path(out[table][field]).name
+    return out

@@ -43,6 +43,7 @@ TABLES = {  # document: the classes it lists
     },
     "docs/recipes.md": {
         "Recipe": "train/recipe.py",
+        "Listed": "train/tables.py",
         "Data": "train/tables.py",
         "Mix": "train/tables.py",
         "Augment": "train/tables.py",
@@ -50,7 +51,6 @@ TABLES = {  # document: the classes it lists
         "Fit": "train/tables.py",
         "DSCNNConfig": "models/dscnn.py",
         "GateRecipe": "train/gate/recipe.py",
-        "GateData": "train/gate/recipe.py",
         "GateMix": "train/gate/recipe.py",
         "GateLoss": "train/gate/recipe.py",
         "GateConfig": "models/gate.py",
@@ -106,7 +106,14 @@ def fields_of(path: Path, name: str) -> list[Field]:
     bare = [f.name for f in fields if not f.text]
     if bare or texts:
         raise ValueError(f"{name}: no text for {bare}, no field for {sorted(texts)}")
-    return fields
+    return [*inherited(found), *fields]
+
+
+def inherited(found: ast.ClassDef) -> list[Field]:
+    """The fields of the classes that a class extends and the documents list."""
+    sources = {each: path for classes in TABLES.values() for each, path in classes.items()}
+    names = [ast.unparse(base) for base in found.bases]
+    return [f for n in names if n in sources for f in fields_of(PROJECT / sources[n], n)]
 
 
 def texts_of(docstring: str) -> dict[str, str]:

@@ -4,82 +4,26 @@ import csv
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import pytest
-import soundfile
 
 torch = pytest.importorskip("torch", reason="needs the train extra")
 pytest.importorskip("safetensors", reason="needs the train extra")
 
 from models.checkpoint import load_model, load_tensors  # noqa: E402
 from realtime.errors import UsageError  # noqa: E402
-from train import saved  # noqa: E402
 from train.command import main as rt_train  # noqa: E402
+from train.datasets.shards import write_shards  # noqa: E402
 from train.fit import fit  # noqa: E402
-from train.manifest import Row, write_manifest  # noqa: E402
+from train.manifest import read_manifest  # noqa: E402
 from train.optimise import learning_rate, set_frozen  # noqa: E402
 from train.recipe import Recipe, read_recipe  # noqa: E402
 from train.tables import Fit  # noqa: E402
 from train.weights import mean_of  # noqa: E402
 
 PROJECT = Path(__file__).parents[2]
-RECIPE = """
-name = "x"
-window_s = 0.3
-hop_s = 0.1
-[data]
-manifest = "{folder}/m.csv"
-root = "{folder}"
-labels = ["high", "low"]
-cached = true
-[features]
-kind = "mel"
-rate = 8000
-mels = 12
-frame = 200
-hop = 80
-fft = 256
-mean = -8.0
-std = 4.0
-[model]
-network = "baseline"
-kind = "gru"
-mels = 12
-units = 6
-layers = 1
-[mix]
-batch = 8
-[augment]
-time_masks = 1
-time_mask = 4
-mixup = 0.3
-cutmix = 0.3
-[fit]
-steps = 8
-validate = 2
-rate = 0.02
-ema = 0.8
-threads = 1
-"""
-
-
-@pytest.fixture
-def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A recipe on twelve tones, high and low."""
-    monkeypatch.setenv("RT_CACHE", str(tmp_path / "cache"))
-    rng, rows = np.random.default_rng(2), []
-    for i in range(12):
-        hertz = rng.uniform(1500, 3000) if i % 2 else rng.uniform(200, 700)
-        tone = 0.3 * np.sin(2 * np.pi * hertz * np.arange(3000) / 8000)
-        soundfile.write(tmp_path / f"{i}.wav", tone, 8000)
-        rows.append(Row(f"{i}.wav", ("low", "high")[i % 2], str(i),
-                        "val" if i > 7 else "train", "clip"))  # fmt: skip
-    write_manifest(tmp_path / "m.csv", rows)
-    path = tmp_path / "r.toml"
-    path.write_text(RECIPE.format(folder=tmp_path))
-    return path
 
 
 def steps_of(out: Path) -> list[int]:
@@ -87,36 +31,24 @@ def steps_of(out: Path) -> list[int]:
         return [int(row["step"]) for row in csv.DictReader(f)]
 
 
-def interrupted(recipe: Recipe, out: Path) -> None:
-    """Run until the first weights are saved."""
-
-    def save_and_stop(*args: object) -> None:
-        saved_last(*args)  # type: ignore[arg-type]
-        raise KeyboardInterrupt
-
-    saved_last = saved.save_last
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(saved, "save_last", save_and_stop)
-        with pytest.raises(KeyboardInterrupt):
-            fit(recipe, out)
-
-
 @pytest.mark.parametrize("change", [
     "fit.optimizer=adam", "fit.optimizer=rmsprop", "fit.optimizer=adagrad",
     "fit.precision=bfloat16", "fit.parts=2", "fit.freeze_steps=3",
 ])  # fmt: skip
-def test_an_interrupted_run_ends_like_one_that_was_not(path: Path, change: str) -> None:
+def test_an_interrupted_run_ends_like_one_that_was_not(
+    tones: Path, interrupted: Callable[[Recipe, Path], None], change: str
+) -> None:
     freeze = 'fit.freeze=["recur"]' if "freeze" in change else "fit.schedule=one_cycle"
-    recipe = read_recipe(path, (change, freeze, "fit.steps=6"))
-    fit(recipe, path.parent / "whole")
-    interrupted(recipe, path.parent / "parts")
-    fit(recipe, path.parent / "parts")
-    a, first = load_tensors(path.parent / "whole" / "last.safetensors")
-    b, second = load_tensors(path.parent / "parts" / "last.safetensors")
+    recipe = read_recipe(tones, (change, freeze, "fit.steps=6"))
+    fit(recipe, tones.parent / "whole")
+    interrupted(recipe, tones.parent / "parts")
+    fit(recipe, tones.parent / "parts")
+    a, first = load_tensors(tones.parent / "whole" / "last.safetensors")
+    b, second = load_tensors(tones.parent / "parts" / "last.safetensors")
     assert (first["step"], first["best"]) == (second["step"], second["best"])
     assert a.keys() == b.keys()
     assert all(torch.equal(a[k], b[k]) for k in a)
-    assert steps_of(path.parent / "parts") == [2, 4, 6]
+    assert steps_of(tones.parent / "parts") == [2, 4, 6]
 
 
 def test_rates_over_a_run() -> None:
@@ -154,16 +86,16 @@ def test_frozen_parts_stay() -> None:
     assert "0, 1" in (e.value.hint or "")
 
 
-def test_a_run_without_gain_ends_early(path: Path) -> None:
-    recipe = read_recipe(path, ("fit.rate=0.0", "fit.patience=2", "fit.steps=20"))
+def test_a_run_without_gain_ends_early(tones: Path) -> None:
+    recipe = read_recipe(tones, ("fit.rate=0.0", "fit.patience=2", "fit.steps=20"))
     for _ in range(2):  # also when it is called again
-        fit(recipe, path.parent / "run")
-        assert steps_of(path.parent / "run") == [2, 4, 6]
+        fit(recipe, tones.parent / "run")
+        assert steps_of(tones.parent / "run") == [2, 4, 6]
 
 
-def test_the_last_weights_are_averaged(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    out = path.parent / "run"
-    recipe = read_recipe(path, ("fit.average=2", "fit.ema=0.0"))
+def test_the_last_weights_are_averaged(tones: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tones.parent / "run"
+    recipe = read_recipe(tones, ("fit.average=2", "fit.ema=0.0"))
     best = fit(recipe, out)
     kept = sorted(out.glob("kept-*.safetensors"))
     assert [p.stem for p in kept] == ["kept-00000006", "kept-00000008"]
@@ -171,8 +103,8 @@ def test_the_last_weights_are_averaged(path: Path, capsys: pytest.CaptureFixture
     one, two = (load_tensors(p, "model.")[0] for p in kept)
     assert all(torch.allclose(mean[k], (one[k] + two[k]) / 2) for k in mean)
     assert load_model(best)[1].labels == ("high", "low")
-    other = fit(read_recipe(path, ("model.units=4", "fit.steps=2")), path.parent / "other")
-    made = path.parent / "mean.safetensors"
+    other = fit(read_recipe(tones, ("model.units=4", "fit.steps=2")), tones.parent / "other")
+    made = tones.parent / "mean.safetensors"
     assert rt_train(["average", *map(str, kept), "-o", str(made)]) == 0
     written, _ = load_tensors(made, "model.")
     assert all(torch.equal(written[k], mean[k]) for k in mean)
@@ -181,20 +113,26 @@ def test_the_last_weights_are_averaged(path: Path, capsys: pytest.CaptureFixture
     assert "different networks" in capsys.readouterr().err
 
 
-def test_two_processes_learn_what_one_does(path: Path) -> None:
+@pytest.mark.parametrize("shards", [False, pytest.param(True, marks=pytest.mark.slow)])
+def test_two_processes_learn_what_one_does(tones: Path, shards: bool) -> None:
+    changes = ["fit.steps=4"]
+    if shards:
+        folder = tones.parent / "shards"
+        write_shards(read_manifest(tones.parent / "m.csv"), tones.parent, folder, size=4)
+        changes += ["data.cached=false", f"data.shards={folder}", "fit.workers=1"]
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone",
-               "--nproc-per-node", "2", "-m", "train.command", str(path),
-               "--set", "fit.steps=4"]  # fmt: skip
+               "--nproc-per-node", "2", "-m", "train.command", str(tones),
+               *(word for change in changes for word in ("--set", change))]  # fmt: skip
     done = subprocess.run(
-        [*command, "-o", str(path.parent / "two")],
+        [*command, "-o", str(tones.parent / "two")],
         env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(PROJECT)},
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    assert done.stdout.strip() == str(path.parent / "two" / "best.safetensors")
-    fit(read_recipe(path, ("fit.steps=4", "fit.parts=2")), path.parent / "one")
-    a, _ = load_tensors(path.parent / "one" / "last.safetensors")
-    b, _ = load_tensors(path.parent / "two" / "last.safetensors")
+    assert done.stdout.strip() == str(tones.parent / "two" / "best.safetensors")
+    fit(read_recipe(tones, (*changes, "fit.parts=2")), tones.parent / "one")
+    a, _ = load_tensors(tones.parent / "one" / "last.safetensors")
+    b, _ = load_tensors(tones.parent / "two" / "last.safetensors")
     assert a.keys() == b.keys()
     for name in a:
         assert torch.allclose(a[name], b[name], rtol=1e-4, atol=1e-6), name
@@ -205,6 +143,6 @@ def test_two_processes_learn_what_one_does(path: Path) -> None:
     (("fit.precision=float16", "fit.device=cpu"), "float16 on a CPU"),
     (('fit.freeze=["trunk"]',), "no trunk"),
 ])  # fmt: skip
-def test_what_cannot_be_is_said(path: Path, changes: tuple[str, ...], said: str) -> None:
+def test_what_cannot_be_is_said(tones: Path, changes: tuple[str, ...], said: str) -> None:
     with pytest.raises(UsageError, match=said):
-        fit(read_recipe(path, changes), path.parent / "run")
+        fit(read_recipe(tones, changes), tones.parent / "run")

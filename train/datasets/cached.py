@@ -153,8 +153,12 @@ class CachedBatches:
     """
 
     def __init__(self, recipe: Recipe, rows: Sequence[Row]) -> None:
-        if recipe.mix.events:
-            raise UsageError("mix.events with data.cached", "use one of them")
+        asked = _needs_sound(recipe)
+        if asked:
+            raise UsageError(
+                f"{', '.join(asked)} with data.cached: what is kept on disk is no sound",
+                "set data.cached = false, or leave it out",
+            )
         self.recipe, self.rows = recipe, rows
         spec = recipe.features
         self.batch = rows_of(recipe.mix.batch, recipe.fit)
@@ -193,3 +197,14 @@ class CachedBatches:
     def _windows(self, rows: Sequence[int], rng: np.random.Generator | None) -> Tensor:
         x = [self.bank.window(i, self.size, self.fill, rng) for i in rows]
         return self.frontend.finish(torch.from_numpy(np.stack(x)))
+
+
+def _needs_sound(recipe: Recipe) -> list[str]:
+    """Names of the fields that ask for what cannot be done to features."""
+    a, d = recipe.augment, recipe.data
+    asked: dict[str, object] = {
+        "augment.speeds": a.speeds != (1.0,), "augment.stretch": a.stretch,
+        "augment.room": a.room, "augment.noise": a.noise, "augment.neighbour": a.neighbour,
+        "augment.tilt_db": a.tilt_db, "mix.events": recipe.mix.events, "data.shards": d.shards,
+    }  # fmt: skip
+    return [name for name, value in asked.items() if value]

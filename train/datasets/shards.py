@@ -18,7 +18,7 @@ import logging
 import tarfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple, get_args
+from typing import get_args
 
 import msgspec
 import soundfile
@@ -44,14 +44,6 @@ class Index(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     digest: str
     shards: dict[str, int] = msgspec.field(default_factory=dict)
     left_out: tuple[str, ...] = ()
-
-
-class Sample(NamedTuple):
-    """One row of a shard and its sound file's bytes."""
-
-    row: Row
-    ending: str
-    data: bytes
 
 
 def write_shards(rows: Sequence[Row], root: Path, out: Path, size: int = ROWS) -> Index:
@@ -84,33 +76,6 @@ def write_shards(rows: Sequence[Row], root: Path, out: Path, size: int = ROWS) -
     except OSError as e:
         raise OutputError(f"{out}: shards cannot be written: {e}", "free some space") from e
     return index
-
-
-def read_shards(folder: Path, split: Split) -> Iterator[Sample]:
-    """The rows of a split and their sounds, shard after shard.
-
-    Raises:
-        UsageError: no shards of that split, or a broken one.
-    """
-    shards = sorted(folder.glob(f"{split}-*.tar"))
-    if not shards:
-        raise UsageError(f"{folder}: no {split}-*.tar", "make them with rt-train shard")
-    for path in shards:
-        try:
-            with tarfile.open(path) as tar:
-                sound = None
-                for member in tar:
-                    inside = tar.extractfile(member)
-                    if inside is None:
-                        continue
-                    if member.name.endswith(".json") and sound is not None:
-                        row = msgspec.json.decode(inside.read(), type=Row)
-                        yield Sample(row, *sound)
-                        sound = None
-                    else:
-                        sound = (Path(member.name).suffix, inside.read())
-        except (tarfile.TarError, msgspec.DecodeError, EOFError) as e:
-            raise UsageError(f"{path}: {e}", "remove it and run rt-train shard again") from e
 
 
 def _plan(rows: Sequence[Row], size: int) -> Iterator[tuple[str, list[Row]]]:

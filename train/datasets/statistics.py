@@ -7,14 +7,13 @@ an AST lost most of its precision in the study of its authors' recipe.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from pathlib import Path
 
 import msgspec
 import numpy as np
 import torch
 
 from realtime.errors import UsageError
-from train.bank import open_bank
+from train.datasets.shard_bank import open_recordings
 from train.manifest import Row, pick
 from train.recipe import Recipe
 from train.torch_frontend import TorchFrontEnd
@@ -46,7 +45,7 @@ def statistics(recipe: Recipe, rows: Iterable[Row]) -> Statistics:
     """
     spec = recipe.features
     mine = pick(rows, "train", "clip")
-    bank = open_bank(Path(recipe.data.root), [r.file for r in mine], spec.rate)
+    (bank,), _ = open_recordings(recipe.data, mine, spec.rate)
     frontend = TorchFrontEnd(spec)
     count, total, squares, clips, samples = 0, 0.0, 0.0, 0, 0
     for i in range(len(mine)):

@@ -2,30 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any, Literal
 
 import msgspec
 
 from realtime.card import Decision
 from realtime.features import FeatureSpec
-from train.tables import Fit
-
-
-class GateData(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """What is learned from.
-
-    Args:
-        manifest: CSV with the roles target, other and room; relative to where rt-train runs.
-        root: folder that the manifest's file names are relative to.
-        licence: of the weights, for the card.
-        trained_on: data sets with their licences, for the card.
-    """
-
-    manifest: str
-    root: str
-    licence: str = "Apache-2.0"
-    trained_on: tuple[str, ...] = ()
+from train.tables import Fit, Listed, plain
 
 
 class GateMix(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -100,7 +83,7 @@ class GateRecipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
         lookahead_ms: one score for each.
         threshold: score at which the gate opens, for the card.
         decision: hysteresis and minimum hold (`min_duration_s`), for the card.
-        data: what is learned from.
+        data: what is learned from: the roles target, other and room.
         features: the front end; goes into the card.
         model: "network" and the fields of its configuration.
         fit: the optimisation.
@@ -110,7 +93,7 @@ class GateRecipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
 
     task: Literal["gate"]
     name: str
-    data: GateData
+    data: Listed
     features: FeatureSpec
     model: dict[str, Any]
     fit: Fit
@@ -122,7 +105,4 @@ class GateRecipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data for the card, with names in place of paths: a card travels."""
-        out: dict[str, Any] = msgspec.to_builtins(self)
-        for table, field in (("data", "manifest"), ("data", "root"), ("fit", "init")):
-            out[table][field] = Path(out[table][field]).name
-        return out
+        return plain(self)

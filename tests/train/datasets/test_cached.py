@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import soundfile
 
 torch = pytest.importorskip("torch", reason="needs the train extra")
 
@@ -17,7 +16,7 @@ from realtime.frontend import one_shot  # noqa: E402
 from train.bank import read_mono  # noqa: E402
 from train.command import main as rt_train  # noqa: E402
 from train.datasets.cached import CachedBatches, FeatureBank, open_features  # noqa: E402
-from train.manifest import Row, read_manifest, write_manifest  # noqa: E402
+from train.manifest import read_manifest  # noqa: E402
 from train.recipe import read_recipe  # noqa: E402
 
 Write = Callable[..., Path]
@@ -74,61 +73,27 @@ def test_windows_are_cut_filled_and_repeated() -> None:
     assert put == {(5, 6, 0), (0, 5, 6)}
 
 
-RECIPE = """
-name = "x"
-window_s = 0.5
-hop_s = 0.1
-[data]
-manifest = "{folder}/m.csv"
-root = "{folder}"
-labels = ["high", "low"]
-cached = true
-[features]
-kind = "mel"
-rate = 8000
-mels = 12
-frame = 200
-hop = 80
-fft = 256
-mean = -8.0
-std = 4.0
-[model]
-network = "baseline"
-kind = "gru"
-mels = 12
-units = 8
-layers = 1
-[mix]
-batch = 8
-[augment]
-time_masks = 1
-time_mask = 4
-[fit]
-steps = 40
-validate = 40
-rate = 0.02
-ema = 0.8
-threads = 1
-"""
-
-
-def test_a_run_learns_from_them(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    rng, rows = np.random.default_rng(2), []
-    for i in range(16):
-        label = ("high", "low")[i % 2]
-        hertz = rng.uniform(1500, 3000) if label == "high" else rng.uniform(200, 700)
-        tone = 0.3 * np.sin(2 * np.pi * hertz * np.arange(rng.integers(2500, 6000)) / 8000)
-        soundfile.write(tmp_path / f"{i}.wav", tone, 8000)
-        rows.append(Row(f"{i}.wav", label, str(i), "val" if i > 11 else "train", "clip"))
-    write_manifest(tmp_path / "m.csv", rows)
-    path = tmp_path / "r.toml"
-    path.write_text(RECIPE.format(folder=tmp_path))
-    recipe = read_recipe(path)
-    batches = CachedBatches(recipe, read_manifest(tmp_path / "m.csv"))
+def test_a_run_learns_from_them(tones: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    recipe, rows = read_recipe(tones), read_manifest(tones.parent / "m.csv")
+    batches = CachedBatches(recipe, rows)
     a, b = batches.draw(3), CachedBatches(recipe, rows).draw(3)
     assert torch.equal(a.features, b.features)
     assert not torch.equal(a.features, batches.draw(4).features)
-    assert a.features.shape == (8, 48, 12)
-    assert rt_train([str(path), "-o", str(tmp_path / "run")]) == 0
+    assert a.features.shape == (8, 28, 12)
+    longer = ["--set", "fit.steps=40", "--set", "fit.validate=40"]
+    assert rt_train([str(tones), "-o", str(tones.parent / "run"), *longer]) == 0
     _, card = load_model(Path(capsys.readouterr().out.strip()))
     assert card.measured[0]["figure"] == "accuracy 1.0000"
+
+
+@pytest.mark.parametrize("change", [
+    "augment.noise=0.5", "augment.room=0.3", "augment.speeds=[1.0, 1.1]", "augment.tilt_db=3.0",
+    "augment.stretch=0.1", "augment.neighbour=0.2", "mix.events=0.5", "data.shards=shards",
+])  # fmt: skip
+def test_what_needs_sound_is_said_in_one_line(
+    tones: Path, change: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert rt_train([str(tones), "-o", str(tones.parent / "run"), "--set", change]) == 2
+    said = capsys.readouterr().err.strip().splitlines()
+    assert f"{change.split('=')[0]} with data.cached: " in said[-1]
+    assert not list((tones.parent / "run").glob("*.safetensors"))

@@ -7,13 +7,14 @@ import warnings
 from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
 import pytest
 import soundfile
 
 from realtime.errors import UsageError
 from train.command import main as rt_train
 from train.datasets import shards
-from train.datasets.shards import read_shards, write_shards
+from train.datasets.shards import write_shards
 from train.manifest import Row, part_of, write_manifest
 
 Write = Callable[..., Path]
@@ -31,6 +32,17 @@ def rows(sound: Write, text: Write) -> list[Row]:
     return [*kept, Row("set/broken.wav", "l0", "b", "train", "clip")]
 
 
+def members(folder: Path) -> list[tuple[Row, str, bytes]]:
+    """Rows of the training shards with their sounds' endings and bytes."""
+    found = []
+    for path in sorted(folder.glob("train-*.tar")):
+        with tarfile.open(path) as tar:
+            both = [(Path(m.name).suffix, tar.extractfile(m).read()) for m in tar]  # type: ignore[union-attr]
+        for (ending, data), (_, text) in zip(both[::2], both[1::2], strict=True):
+            found.append((msgspec.json.decode(text, type=Row), ending, data))
+    return found
+
+
 def test_what_goes_in_comes_out(tmp_path: Path, rows: list[Row]) -> None:
     index = write_shards(rows, tmp_path, tmp_path / "out", size=3)
     assert list(index.shards) == [
@@ -39,16 +51,18 @@ def test_what_goes_in_comes_out(tmp_path: Path, rows: list[Row]) -> None:
     assert sum(index.shards.values()) == 8
     assert len(index.left_out) == 1
     assert index.left_out[0].startswith("set/broken.wav: ")
-    samples = list(read_shards(tmp_path / "out", "train"))
-    found = {s.row.file: s for s in samples}
-    assert {s.row for s in samples} == {r for r in rows if r.split == "train"} - {rows[-1]}
-    assert found["set/3.wav"].data == (tmp_path / "set/3.wav").read_bytes()
-    part = found[part_of("set/5.wav", 0.05, 0.1)]
-    audio, rate = soundfile.read(io.BytesIO(part.data))
+    samples = members(tmp_path / "out")
+    found = {row.file: (ending, data) for row, ending, data in samples}
+    assert {row for row, _, _ in samples} == {r for r in rows if r.split == "train"} - {
+        rows[-1]
+    }
+    assert found["set/3.wav"] == (".wav", (tmp_path / "set/3.wav").read_bytes())
+    ending, data = found[part_of("set/5.wav", 0.05, 0.1)]
+    audio, rate = soundfile.read(io.BytesIO(data))
     whole, _ = soundfile.read(tmp_path / "set/5.wav")
-    assert (part.ending, rate, len(audio)) == (".flac", 8000, 400)
+    assert (ending, rate, len(audio)) == (".flac", 8000, 400)
     assert abs(audio - whole[400:800]).max() < 1e-4
-    assert [s.row.file for s in samples] != [r.file for r in rows[:6]]  # shuffled
+    assert [row.file for row, _, _ in samples] != [r.file for r in rows[:6]]  # shuffled
 
 
 def test_webdataset_reads_them(tmp_path: Path, rows: list[Row]) -> None:
@@ -59,9 +73,9 @@ def test_webdataset_reads_them(tmp_path: Path, rows: list[Row]) -> None:
         warnings.simplefilter("ignore", ResourceWarning)
         theirs = list(webdataset.WebDataset(url, shardshuffle=False).decode())
         gc.collect()
-    ours = list(read_shards(tmp_path / "out", "train"))
-    assert [s["json"]["file"] for s in theirs] == [s.row.file for s in ours]
-    assert theirs[0][ours[0].ending[1:]] == ours[0].data
+    ours = members(tmp_path / "out")
+    assert [s["json"]["file"] for s in theirs] == [row.file for row, _, _ in ours]
+    assert theirs[0][ours[0][1][1:]] == ours[0][2]
 
 
 def test_an_interrupted_run_goes_on(
@@ -93,11 +107,6 @@ def test_what_is_wrong_is_said(tmp_path: Path, rows: list[Row]) -> None:
     write_shards(rows, tmp_path, tmp_path / "out", size=3)
     with pytest.raises(UsageError, match="another manifest"):
         write_shards(rows[:-1], tmp_path, tmp_path / "out", size=3)
-    with pytest.raises(UsageError, match="no test-"):
-        list(read_shards(tmp_path / "out", "test"))
-    (tmp_path / "out" / "val-000000.tar").write_bytes(b"x" * 600)
-    with pytest.raises(UsageError, match=r"val-000000\.tar"):
-        list(read_shards(tmp_path / "out", "val"))
     (tmp_path / "theirs").mkdir()
     (tmp_path / "theirs" / "a.tar").touch()
     with pytest.raises(UsageError, match="somebody else"):
