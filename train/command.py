@@ -13,6 +13,8 @@ import msgspec
 from realtime.commands.common import Parser, guarded, start_logging
 from realtime.errors import MissingExtra, UsageError
 from realtime.fields import toml_of
+from realtime.outputs.replace import Replacement
+from realtime.places import same_file
 from train.datasets import LAYOUTS, list_rows
 from train.datasets.shards import write_shards
 from train.manifest import labels_of, pick, read_manifest, write_manifest
@@ -171,6 +173,9 @@ def _manifest(words: list[str], out: Path | None, fold: int) -> int:
             "manifest needs a layout, a folder and -o",
             f"rt-train manifest {'|'.join(LAYOUTS)} FOLDER -o FILE.csv",
         )
+    if same_file(out, words[1]):
+        raise UsageError(f"-o {out} is the table itself", "name another file")
+    Replacement(out).discard()  # where nothing can be written is said before the work
     rows, bad = list_rows(words[0], Path(words[1]), fold)
     for line in bad[:SHOWN]:
         log.warning("left out: %s", line)

@@ -1,16 +1,20 @@
 """Manifests: splits that never share a speaker, errors that name the line."""
 
+from collections.abc import Iterator
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from realtime.errors import UsageError
+from realtime.errors import OutputError, UsageError
+from train.command import main
 from train.datasets import folder_of_folders, kws12
-from train.manifest import Row, pick, read_manifest, split_of, write_manifest
+from train.manifest import HEADER, Row, Split, pick, read_manifest, split_of, write_manifest
 
 WORDS = Path(__file__).parents[1] / "data" / "words"
+SPLITS = get_args(Split)
 POOL = Path(__file__).parents[3] / "shared" / "data"
 
 
@@ -43,6 +47,11 @@ def test_splits_have_their_shares() -> None:
         ("file,label,group,split,role\na,b,c,tests,clip\n", ":2: 'tests'"),
         ("file,label,group,split,role\na,b,c,test,clip\na,b,c,test,sound\n", ":3: "),
         ("file,label,group,split,role\n", "no rows"),
+        ("file,label,group,split,role\na,b,c,test,clip,more\n", ":2: not 5 fields"),
+        ("file,label,group,split,role\na,b,c,test\n", ":2: not 5 fields"),
+        ("file,label,group,split,role\n,b,c,test,clip\n", ":2: '' is no file"),
+        ("file,label,group,split,role\na#t=4,3,b,c,test,clip\n", "not 5 fields"),
+        ('file,label,group,split,role\n"a#t=4,3",b,c,test,clip\n', "no part of one"),
     ],
 )
 def test_a_wrong_manifest_is_said(tmp_path: Path, text: str, said: str) -> None:
@@ -50,6 +59,55 @@ def test_a_wrong_manifest_is_said(tmp_path: Path, text: str, said: str) -> None:
     path.write_text(text)
     with pytest.raises(UsageError, match=said):
         read_manifest(path)
+
+
+def test_any_writer_of_text_will_do(tmp_path: Path) -> None:
+    lines = ",".join(HEADER), "é ö.wav,ja,c,test,clip", ""
+    (tmp_path / "m.csv").write_bytes(b"\xef\xbb\xbf" + "\r\n".join(lines).encode())
+    assert read_manifest(tmp_path / "m.csv") == [Row("é ö.wav", "ja", "c", "test", "clip")]
+    for data in (b"fLaC\xff\xa6", b"\x00" * 50):
+        (tmp_path / "m.csv").write_bytes(data)
+        with pytest.raises(UsageError, match=r"m\.csv: (is no table|the header)"):
+            read_manifest(tmp_path / "m.csv")
+
+
+def test_what_two_splits_share_is_said(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    rows = [Row(f"{i}.wav", "yes", "ann", split, "clip") for i, split in enumerate(SPLITS)]
+    write_manifest(tmp_path / "m.csv", [*rows, rows[0]])
+    assert len(read_manifest(tmp_path / "m.csv")) == 4
+    assert "1 groups are in two splits or more, ann the first" in caplog.text
+    assert "1 files have two lines or more, 0.wav the first" in caplog.text
+
+
+def test_a_manifest_that_cannot_be_written(tmp_path: Path) -> None:
+    for path in (tmp_path, tmp_path / "none" / "m.csv"):
+        with pytest.raises(OutputError):
+            write_manifest(path, [])
+    old = tmp_path / "old.csv"
+    old.write_text("old")
+
+    def broken() -> Iterator[Row]:
+        yield Row("a.wav", "yes", "ann", "train", "clip")
+        raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        write_manifest(old, broken())
+    assert [p.name for p in tmp_path.iterdir()] == ["old.csv"]
+    assert old.read_text() == "old"
+
+
+def test_the_table_itself_is_not_written_over(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table = tmp_path / "t.csv"
+    table.write_text("file,label\na.wav,yes\n")
+    assert main(["manifest", "table", str(table), "-o", str(table)]) == 2
+    assert "is the table itself" in capsys.readouterr().err
+    assert main(["manifest", "table", str(tmp_path), "-o", str(tmp_path / "m.csv")]) == 2
+    assert "Is a directory" in capsys.readouterr().err
+    assert table.read_text() == "file,label\na.wav,yes\n"
 
 
 def test_a_missing_manifest_is_said(tmp_path: Path) -> None:

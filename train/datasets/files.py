@@ -57,6 +57,8 @@ def read_table(
                 lines.append(line)
     except (UnicodeDecodeError, csv.Error) as e:
         raise UsageError(f"{path}: no table: {e}", what) from e
+    except OSError as e:
+        raise UsageError(f"{path}: {e.strerror}", what) from e
     return lines
 
 
