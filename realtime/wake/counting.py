@@ -27,6 +27,10 @@ THRESHOLD: Final = 0.5  # of every learned model: the scores are shifted to fit
 NOTHING: Final = np.float32(-1e9)
 SURE: Final = 0.95  # of intervals
 DAY_H: Final = 24.0
+TAIL: Final = 20  # events that say how heights fall off
+CLEAR: Final = 0.02  # over what shall not be found
+LOWER: Final = 0.25  # share of the examples that may be lower than where they begin
+NEARER: Final = 4.0  # to the highest event, for each event that is put up with
 
 
 def decision(other: str) -> Decision:
@@ -110,7 +114,26 @@ def threshold_for(rate: float, found: Sequence[float], hours: float) -> float:
     return base + max(spread, 1e-3) * math.log((len(top) - 1) / max(wanted, 1e-6))
 
 
-TAIL: Final = 20
+def between(at: float, found: Sequence[float], own: Sequence[float], wanted: float) -> float:
+    """A lower threshold, where the examples are apart from all that is heard besides.
+
+    The exponential of `threshold_for` goes on for ever, scores do not: where the highest events
+    are many and alike, it may say more than any example reaches. If most examples are higher
+    than each of these events, the threshold stands between the two instead, the nearer to the
+    events the more of them are put up with.
+
+    Args:
+        at: the threshold by the events alone.
+        found: their heights, high to low.
+        own: heights of examples that were left out.
+        wanted: how many events are put up with.
+    """
+    if not found or not own:
+        return at
+    gap = float(np.quantile(own, LOWER)) - found[0]
+    if gap <= CLEAR:
+        return at
+    return min(at, found[0] + max(CLEAR, gap / (1.0 + NEARER * wanted)))
 
 
 def poisson_interval(events: int) -> tuple[float, float]:

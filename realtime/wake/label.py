@@ -13,9 +13,9 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from realtime.learn.hearing import Progress
+from realtime.learn.hearing import Progress, Silent
 from realtime.wake.alike import kinds_alike
-from realtime.wake.counting import NOTHING, height, heights, threshold_for
+from realtime.wake.counting import CLEAR, NOTHING, between, height, heights, threshold_for
 from realtime.wake.head import fit
 from realtime.wake.hours import Hours, from_bytes
 from realtime.wake.memory import Example
@@ -27,7 +27,6 @@ FOLDS: Final = 8  # recordings that are left out one by one; more of them in thi
 WANTED, CLOSED, SHIPPED = 0.5, 0.2, 0.3  # how much each side weighs
 SURE: Final = 3.0  # logit of a usual example, that of the threshold being 0
 STEEPEST: Final = 60.0  # by how much the layer is made surer for that
-CLEAR: Final = 0.02  # over what shall not be found
 NEAR: Final = 20  # events of the shipped sounds that say what comes nearest
 
 
@@ -84,6 +83,7 @@ class Label:
         self._not = [i for i, e in enumerate(examples) if e.label != name]
         self._examples = examples
         self._fold = self._folds(np.random.default_rng((seed, len(name))))
+        self._heights: dict[int, float] = {}  # of examples, left out in their turn
         self.alike = kinds_alike(name, [examples[i] for i in self._own], hours)
         codes = [hours.kinds.index(kind) for kind in self.alike]
         self._shipped = from_bytes(hours.teaching[~np.isin(hours.teaching_kind, codes)])
@@ -93,26 +93,20 @@ class Label:
 
     def learn(self, told: Progress) -> tuple[Found, Row, float]:
         """Leave out, judge, and fit to all; what came of it, weights and bias."""
-        folds = sorted(set(self._fold.values()))
+        rows = self._leave_out(told)
         margin: dict[int, float] = {}
         false: dict[int, int] = {}
         over: dict[int, float] = {}
-        for fold in range(FOLDS):
-            if fold not in folds:
-                told.step()
-                continue
-            row = self._fit(fold)
-            at = self._threshold(row)
-            for i in self._own + self._not:
-                if self._fold[i] != fold:
-                    continue
-                logits = logits_of(row, self._examples[i].heard)
-                if self._examples[i].label == self.name:
-                    margin[i] = height(logits) - at
-                else:
+        for fold, row in rows.items():
+            at = self._threshold(row, self._left_out(but=fold))
+            for i in self._own:
+                if self._fold[i] == fold:
+                    margin[i] = self._heights[i] - at
+            for i in self._not:
+                if self._fold[i] == fold:
+                    logits = logits_of(row, self._examples[i].heard)
                     false[i] = sum(h >= at for h, _ in heights(logits))
                     over[i] = height(logits) - at
-            told.step()
         row, at = self.settled()
         at = self._over_closed(row, at, margin)
         shipped, near = self._count(row)
@@ -135,10 +129,28 @@ class Label:
         steep = SURE / usual
         return found, row * np.float32(steep), -at * steep
 
+    def _leave_out(self, told: Progress) -> dict[int, Row]:
+        """The row without each part, and how high the examples of that part come."""
+        folds, rows = set(self._fold.values()), {}
+        for fold in range(FOLDS):
+            if fold in folds:
+                row = rows[fold] = self._fit(fold)
+                for i in self._own:
+                    if self._fold[i] == fold:
+                        self._heights[i] = height(logits_of(row, self._examples[i].heard))
+            told.step()
+        return rows
+
+    def _left_out(self, but: int | None = None) -> list[float]:
+        """How high examples come that were left out; those of one part not."""
+        return [self._heights[i] for i in self._own if self._fold[i] != but]
+
     def settled(self) -> tuple[Row, float]:
         """The row for all examples, and its threshold by the shipped hours."""
+        if not self._heights:
+            self._leave_out(Silent())
         row = self._fit(None)
-        return row, self._threshold(row)
+        return row, self._threshold(row, self._left_out())
 
     def _folds(self, rng: np.random.Generator) -> dict[int, int]:
         """Which part each example is left out with; those of one recording together."""
@@ -182,9 +194,12 @@ class Label:
                 found += [(h, stretch.start + at) for h, at in heights(logits[stretch])]
         return sorted(found, reverse=True)
 
-    def _threshold(self, row: Row, part: int | None = None) -> float:
+    def _threshold(self, row: Row, own: list[float], part: int | None = None) -> float:
+        """By the shipped hours, or every second stretch, and by examples that were left out."""
         hours = self._hours_counted * (1.0 if part is None else 0.5)
-        return threshold_for(self._per_hour, [h for h, _ in self._events(row, part)], hours)
+        found = [h for h, _ in self._events(row, part)]
+        at = threshold_for(self._per_hour, found, hours)
+        return between(at, found, own, self._per_hour * hours)
 
     def _over_closed(self, row: Row, at: float, margin: dict[int, float]) -> float:
         """The threshold over all that it shall not find, as long as most examples are found."""
@@ -198,7 +213,7 @@ class Label:
         """Heights of events over the threshold set on the other half; what comes nearest."""
         over: list[float] = []
         for part in (0, 1):
-            at = self._threshold(row, 1 - part)
+            at = self._threshold(row, self._left_out(), 1 - part)
             over += [h - at for h, _ in self._events(row, part)]
         kinds = [
             self._hours.kinds[self._hours.counting_kind[at]]

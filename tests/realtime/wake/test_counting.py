@@ -6,8 +6,10 @@ import pytest
 from realtime.card import parse_card
 from realtime.decide import Decider
 from realtime.wake.counting import (
+    CLEAR,
     CONFIRM,
     HOP_S,
+    between,
     binomial_interval,
     decision,
     height,
@@ -90,3 +92,22 @@ def test_a_direction_tells_apart_what_can_be_told_apart():
     weight = np.where(wanted, 0.5 / 60, 0.5 / 540).astype(np.float32)
     scores = x @ fit(x, wanted, weight)
     assert np.median(scores[wanted]) > np.quantile(scores[~wanted], 0.99)
+
+
+def test_a_threshold_over_all_examples_comes_down_between_them_and_the_rest():
+    found = [0.69 - 0.005 * k for k in range(10)] + [0.4] * 11  # ten sounds are alike
+    own = [0.75, 0.77, 0.78, 0.80]
+    alone = threshold_for(0.5, found, 1.0)
+    assert alone > max(own)
+    at = between(alone, found, own, 0.5)
+    assert found[0] + CLEAR <= at < min(own)
+    stricter = between(alone, found, own, 0.05)
+    assert at < stricter < max(own)
+
+
+def test_a_threshold_stays_where_examples_are_among_the_rest_or_it_is_low_enough():
+    found = [0.69 - 0.005 * k for k in range(10)] + [0.4] * 11
+    assert between(0.9, found, [0.5, 0.6, 0.7, 0.8], 0.5) == 0.9
+    assert between(0.3, found, [0.8, 0.9, 0.9], 0.5) == 0.3
+    assert between(0.9, [], [0.8], 0.5) == 0.9
+    assert between(0.9, found, [], 0.5) == 0.9
