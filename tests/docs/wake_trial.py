@@ -12,7 +12,7 @@ from make_hours import Piece, stretches
 from numpy.typing import NDArray
 
 from realtime.learn.examples import Clip, read_clip
-from realtime.wake.counting import HOP_S, height, heights, threshold_for
+from realtime.wake.counting import HOP_S, between, height, heights, threshold_for
 from realtime.wake.hours import Hours, from_bytes, hours_of, read_hours, to_bytes
 from realtime.wake.label import Label, logits_of
 from realtime.wake.lesson import hear
@@ -107,11 +107,21 @@ class Trial:
 
 
 def centroid(examples: list[Example], hours: Hours) -> tuple[Floats, float]:
-    """The mean of the examples' windows, and the threshold of the cosine with it."""
-    middle = np.mean([from_bytes(e.windows).mean(axis=0) for e in examples], axis=0)
-    middle /= np.linalg.norm(middle)
+    """The mean of the examples' windows; the threshold of the cosine with it, by the same rule."""
+    means = np.stack([from_bytes(e.windows).mean(axis=0) for e in examples])
+    whole = means.sum(axis=0)
+    own = [
+        height(e.heard @ unit(whole - mean)) for e, mean in zip(examples, means, strict=True)
+    ]
+    middle = unit(whole)
     scores = from_bytes(hours.counting) @ middle
-    found = [h for part in hours.stretches() for h, _ in heights(scores[part])]
-    rate = PER_DAY / 24.0
-    at = threshold_for(rate, sorted(found, reverse=True), hours.seconds / 3600.0)
-    return middle, at
+    found = sorted((h for p in hours.stretches() for h, _ in heights(scores[p])), reverse=True)
+    rate, counted = PER_DAY / 24.0, hours.seconds / 3600.0
+    at = threshold_for(rate, found, counted)
+    return middle, between(at, found, own, rate * counted)
+
+
+def unit(x: Floats) -> Floats:
+    """Of length 1."""
+    out: Floats = x / np.linalg.norm(x)
+    return out
