@@ -107,7 +107,7 @@ class Trial:
 
 
 def centroid(examples: list[Example], hours: Hours) -> tuple[Floats, float]:
-    """The mean of the examples' windows; the threshold of the cosine with it, by the same rule."""
+    """The mean of the examples' windows; the threshold of its cosine, by the same rule."""
     means = np.stack([from_bytes(e.windows).mean(axis=0) for e in examples])
     whole = means.sum(axis=0)
     own = [
