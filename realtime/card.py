@@ -15,7 +15,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from realtime.errors import CardError
-from realtime.features import FeatureSpec
+from realtime.features import HIGHEST_RATE, LOWEST_RATE, FeatureSpec
 
 FORMAT = 1
 MOST_BYTES = 1 << 20  # of JSON
@@ -163,6 +163,12 @@ class Card(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
                 raise CardError(
                     f"card field {where} names {', '.join(stray)}", "that is none of the labels"
                 )
+        for state in self.states:
+            if min(state.shape, default=1) < 1:
+                raise CardError(
+                    f"card field states.{state.name}.shape is {list(state.shape)}",
+                    "shapes are fixed: use 1 or more",
+                )
         if self.decision.confirm_score and self.task != "gate":
             raise CardError(
                 f"card field decision.confirm_score is given and task is {self.task}",
@@ -214,6 +220,10 @@ class Card(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
         if ("f" in self.input.layout) != (spec is not None and spec.kind != "waveform"):
             raise CardError(
                 f"card field input.layout is {self.input.layout}", "f is for features only"
+            )
+        if not LOWEST_RATE <= self.rate <= HIGHEST_RATE:
+            raise CardError(
+                f"card field rate is {self.rate}", f"use {LOWEST_RATE} to {HIGHEST_RATE} Hz"
             )
         if spec is None:
             return
@@ -287,6 +297,8 @@ def parse_card(text: str | bytes, where: str) -> Card:
         raise CardError(f"{where}: the card is wrong: {e}", "see docs/card.md") from e
     except msgspec.DecodeError as e:
         raise CardError(f"{where}: the card is no JSON: {e}", "see docs/card.md") from e
+    except RecursionError as e:
+        raise CardError(f"{where}: the card is nested without end", "simplify it") from e
     except CardError as e:
         raise CardError(f"{where}: {e}", e.hint) from e
 

@@ -90,3 +90,9 @@ class ParityError(RtError):
     """An exported model does not agree with its source."""
 
     status = 7
+
+
+def first_line(e: BaseException) -> str:
+    """What another library's exception says, for one of ours: its first line, not too long."""
+    text = str(e).strip()
+    return text.splitlines()[0][:200] if text else type(e).__name__

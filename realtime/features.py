@@ -15,8 +15,10 @@ import numpy as np
 from realtime.errors import CardError
 from realtime.feature_tables import mel_table, window_table
 
+LOWEST_RATE, HIGHEST_RATE = 1_000, 768_000  # Hz, of any sound
 # Kaldi floors mel energies at this before the logarithm
 KALDI_EPSILON = float(np.finfo(np.float32).eps)
+LARGEST_TABLE = 1 << 25  # numbers in fft times mels: 16 times what any known front end has
 INT16_SCALE = 32768.0  # Kaldi works on integer sample values; torchaudio's fbank does not scale
 
 
@@ -85,9 +87,10 @@ class FeatureSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
 
     def __post_init__(self) -> None:
         """Refuse contradictions, naming the field."""
-        if not 1_000 <= self.rate <= 768_000:
+        if not LOWEST_RATE <= self.rate <= HIGHEST_RATE:
             raise CardError(
-                f"features.rate is {self.rate} Hz", "use a rate from 1000 to 768000"
+                f"features.rate is {self.rate} Hz",
+                f"use a rate from {LOWEST_RATE} to {HIGHEST_RATE}",
             )
         if self.hop < 1:
             raise CardError(f"features.hop is {self.hop}", "use at least one sample")
@@ -104,6 +107,11 @@ class FeatureSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
             )
         if self.mels < 1:
             raise CardError(f"features.mels is {self.mels}", "use at least one band")
+        if self.fft * self.mels > LARGEST_TABLE:  # a stranger's card must not fill the memory
+            raise CardError(
+                f"features.fft is {self.fft} and features.mels {self.mels}",
+                f"use no more than {LARGEST_TABLE} together, multiplied",
+            )
         if not 0 <= self.f_min < self.top_hz <= self.rate / 2:
             raise CardError(
                 f"features.f_min {self.f_min} and f_max {self.f_max} do not fit into "

@@ -10,7 +10,6 @@ import re
 import sys
 import tempfile
 import zipfile
-import zlib
 from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
@@ -20,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from realtime.card import MOST_BYTES, Card
-from realtime.errors import MissingExtra, RunnerError
+from realtime.errors import MissingExtra, RunnerError, first_line
 from realtime.runners import CARD_FILE, find_card
 from realtime.runners.plan import Array, Plan, Tensor
 
@@ -109,7 +108,7 @@ class LiteRTRunner:
         try:
             self.run(np.zeros(self._plan.window_shape, np.float32))
         except (RuntimeError, ValueError) as e:
-            raise RunnerError(f"{where}: the model does not run: {_first_line(e)}") from e
+            raise RunnerError(f"{where}: the model does not run: {first_line(e)}") from e
         self._plan.check_trial(self._scores.decode(interpreter.get_tensor(self._scores.index)))
         self.reset()
 
@@ -175,7 +174,7 @@ def _refused(path: Path, runtime: str, e: BaseException) -> RunnerError:
             f"{path} has the operator {name}, which {runtime} does not know",
             "convert it with the built-in operators alone, without select TensorFlow ops",
         )
-    return RunnerError(f"{path} is no TFLite model that {runtime} can load: {_first_line(e)}")
+    return RunnerError(f"{path} is no TFLite model that {runtime} can load: {first_line(e)}")
 
 
 def _runtime(path: Path) -> tuple[Any, str]:
@@ -211,8 +210,10 @@ def _card_inside(path: Path) -> bytes | None:
                 return None
             with archive.open(CARD_FILE) as file:  # it may say any size, and unpack to more
                 text = file.read(MOST_BYTES + 1)
-    except (zipfile.BadZipFile, zlib.error, OSError, RuntimeError) as e:
-        raise RunnerError(f"{path}: its associated files cannot be read: {e}") from e
+    except Exception as e:  # of a damaged archive zipfile's unpackers raise a dozen classes
+        raise RunnerError(
+            f"{path}: its associated files cannot be read: {first_line(e)}", "export it anew"
+        ) from e
     if len(text) > MOST_BYTES:
         raise RunnerError(
             f"{path}: its card has more than {MOST_BYTES} bytes", "export it anew"
@@ -266,8 +267,3 @@ def _chatter_to_log() -> Iterator[None]:
             spool.seek(0)
             for line in spool.read().decode(errors="replace").splitlines():
                 log.debug("%s", line)
-
-
-def _first_line(e: BaseException) -> str:
-    text = str(e).strip()
-    return text.splitlines()[0][:200] if text else type(e).__name__

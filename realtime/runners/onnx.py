@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from realtime.card import Card
-from realtime.errors import MissingExtra, RunnerError
+from realtime.errors import MissingExtra, RunnerError, first_line
 from realtime.runners import CARD_KEY, find_card
 from realtime.runners.plan import Array, Plan, Tensor
 from realtime.runners.untrusted import check_onnx
@@ -141,7 +141,7 @@ class OnnxRunner:
             raw = self._step()
         except Exception as e:  # the runtime has a dozen classes of its own
             raise RunnerError(
-                f"{self._plan.where}: the model does not run: {_first_line(e)}"
+                f"{self._plan.where}: the model does not run: {_reason(e)}"
             ) from e
         self._plan.check_trial(raw)
         for spec in self._states:
@@ -273,7 +273,7 @@ def _refused(path: Path, e: Exception) -> RunnerError:
             f"{path} has the operator {unknown[1]}, which ONNX Runtime does not know",
             "export it with the standard operators; libraries of others are never loaded",
         )
-    return RunnerError(f"{path} is no ONNX model that ONNX Runtime can load: {_first_line(e)}")
+    return RunnerError(f"{path} is no ONNX model that ONNX Runtime can load: {_reason(e)}")
 
 
 def _tensor(node: Any) -> Tensor:
@@ -281,7 +281,6 @@ def _tensor(node: Any) -> Tensor:
     return Tensor(node.name, shape, node.type)
 
 
-def _first_line(e: Exception) -> str:
-    """A runtime's message without its code prefix and stack."""
-    text = str(e).strip().splitlines()[0] if str(e).strip() else type(e).__name__
-    return text.rsplit(" : ", 1)[-1][:200]
+def _reason(e: Exception) -> str:
+    """The runtime's message without its code in front and its stack behind."""
+    return first_line(e).rsplit(" : ", 1)[-1]

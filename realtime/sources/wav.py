@@ -27,10 +27,10 @@ import numpy as np
 import soundfile
 
 from realtime.errors import AudioError, FormatError
+from realtime.features import HIGHEST_RATE, LOWEST_RATE
 from realtime.places import native, shown
 from realtime.sources import Block
 
-LOWEST_RATE, HIGHEST_RATE = 1_000, 768_000  # Hz; beyond, the header lies
 SHORT_S = 0.1  # seconds a file may end early unsaid: MP3 headers round to frames
 
 STREAMED = (
@@ -176,7 +176,7 @@ def _open(path: str) -> Any:
 
 
 def _refuse(file: Any, path: str) -> None:
-    """Refuse what cannot be sound."""
+    """Refuse what cannot be sound: beyond those rates the header lies."""
     if not LOWEST_RATE <= file.samplerate <= HIGHEST_RATE:
         raise FormatError(
             f"{path}: its header says {file.samplerate} Hz",

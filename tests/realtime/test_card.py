@@ -74,6 +74,8 @@ def test_sizes(kit):
         ({"input": {"kind": "features"}}, "features is missing"),
         ({"input": {"kind": "waveform", "layout": "btf"}}, "layout is btf"),
         ({"states": [{"name": "s"}]}, "shape"),
+        ({"states": [{"name": "s", "shape": [1, -1]}]}, r"states\.s\.shape"),
+        ({"rate": 0, "input": {"kind": "waveform", "layout": "bt"}}, "rate is 0"),
     ],
 )
 def test_every_mistake_names_its_field(kit, changes, names):
@@ -106,7 +108,9 @@ def test_digest_matches(kit):
     assert read(fields(kit, digest=digest)).digest == digest
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", "null", "\xff"])
+@pytest.mark.parametrize(
+    "text", ["", "{", "[]", "null", "\xff", '{"recipe":' + '{"a":' * 100_000]
+)
 def test_no_json(text):
     with pytest.raises(CardError):
         parse_card(text.encode("latin-1"), "x.json")

@@ -28,6 +28,8 @@ BASE = {"kind": "mel", "rate": 16_000}
         ({"frame": 0}, "frame"),
         ({"frame": 513}, "frame"),
         ({"mels": 0}, "mels"),
+        ({"fft": 10**12}, "fft"),
+        ({"mels": 10**12}, "mels"),
         ({"f_min": -1.0}, "f_min"),
         ({"f_max": 8001.0}, "f_max"),
         ({"f_min": 4000.0, "f_max": 4000.0}, "f_min"),

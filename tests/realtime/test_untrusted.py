@@ -172,6 +172,27 @@ def test_a_card_that_unpacks_to_a_flood(tmp_path, kit):
     assert not (tmp_path.parent.parent / "escaped").exists()
 
 
+@pytest.mark.parametrize(
+    ("packing", "old", "new"),
+    [
+        (zipfile.ZIP_STORED, "é".encode(), b"\xff\xff"),  # a name that is no text
+        (zipfile.ZIP_LZMA, b"]\x00\x00\x80", b"\xff\x00\x00\x80"),
+        (zipfile.ZIP_BZIP2, b"BZh", b"BZx"),
+    ],
+)
+def test_an_archive_that_is_damaged(tmp_path, kit, packing, old, new):
+    path = kit.write_tflite(tmp_path / "m.tflite", None)
+    model = path.read_bytes()
+    with zipfile.ZipFile(path, "a", packing) as archive:
+        archive.writestr("rt.card.json", kit.band_card().to_json())
+        archive.writestr("é", "x")
+    added = path.read_bytes()[len(model) :]
+    assert old in added
+    path.write_bytes(model + added.replace(old, new))
+    with pytest.raises(RunnerError, match="cannot be read"):
+        open_runner(path)
+
+
 def test_a_file_beside_the_model_that_is_no_card(tmp_path, band_model, kit):
     path = kit.write_onnx(tmp_path / "m.onnx", None)
     (tmp_path / "model.json").write_bytes(b" " * (MOST_BYTES + 1))
