@@ -92,7 +92,7 @@ def thought_of(
     """
     put = thought.arena.put
     spec = runner.card.input.features
-    own = ears.ears_of(runner, memory.ints[at.RATE], put)
+    own = ears.compiled_ears_of(runner, memory.ints[at.RATE], put)
     if spec is None or own is None:
         return None
     spec = spec.at_rate(memory.ints[at.RATE])

@@ -1,11 +1,10 @@
-"""`CompiledEars`: the front end and the network of a gate as one compiled function.
+"""Who hears for a gate: `ears_of` chooses; `CompiledEars` is front end and network compiled.
 
-Used by `Scorer` for long sound and by the worker of `realtime.duplex` for live sound. It takes
-numba (extra `numba`), and a model that `realtime.runners.steps` can make a program of, whose
-scores are then compared with the runtime's. `ears_of` gives None for any other.
-
-numba takes half a second to load, and some seconds to compile what is not in its cache yet: so
-this is asked for, never found.
+Used by `Scorer`, and by the worker of `realtime.duplex` for live sound. Ears of our own take a
+model that `realtime.runners.steps` can make a program of, whose scores are then compared with
+the runtime's; any other model is the runtime's affair. The compiled ones take numba (extra
+`numba`), which takes half a second to load, and some seconds to compile what is not in its
+cache yet: so they are asked for, never found.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ from __future__ import annotations
 import hashlib
 import inspect
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
 from types import ModuleType
@@ -26,6 +25,8 @@ from realtime import kernels
 from realtime.card import Card
 from realtime.features import FeatureSpec
 from realtime.gate import scoring
+from realtime.gate.front import GateFront
+from realtime.gate.plain_ears import Ears, ManyEars, RuntimeEars, Scores
 from realtime.runners import Runner, program
 from realtime.runners.steps import Steps, steps_of
 
@@ -73,7 +74,8 @@ class CompiledEars:
         self._places, self._array = self.parts[0], self.parts[-1]
         self.labels = network.scores.size
         self._score_all = functions()
-        self.hear(np.zeros(spec.frame + 1), np.zeros(0, np.int64))  # compiles, or loads it
+        nothing = np.zeros(1), np.zeros(0, np.int64), *self.parts, np.zeros((0, 1), np.float32)
+        self._score_all(*nothing)  # compiles it, or loads it
 
     @property
     def bad_scores(self) -> int:
@@ -84,24 +86,34 @@ class CompiledEars:
         """Start after silence."""
         scoring.forget(self._places, self._array)
 
-    def hear(
-        self, samples: NDArray[np.float64], begins: NDArray[np.int64]
-    ) -> NDArray[np.float32]:
-        """Score frames, one after the other.
-
-        Args:
-            samples: float64 [n], contiguous, with a sample before each frame.
-            begins: where each frame begins in them, int64 [decisions].
-
-        Returns:
-            float32 [decisions, labels].
-        """
-        scores = np.zeros((len(begins), self.labels), np.float32)
-        self._score_all(samples, begins, *self.parts, scores)
+    def hear(self, front: GateFront, first: int, ends: Sequence[int]) -> Scores:
+        """See `realtime.gate.plain_ears.Ears`."""
+        scores = np.zeros((len(ends), self.labels), np.float32)
+        self._score_all(front.buffer, front.begins(ends), *self.parts, scores)
         return scores
 
 
-def ears_of(
+def ears_of(runner: Runner, rate: int, compiled: bool) -> Ears:
+    """The best ears for a model.
+
+    Args:
+        runner: the model; its states are zero afterwards.
+        rate: Hz of the sound.
+        compiled: `CompiledEars`, if that can be.
+    """
+    own = compiled_ears_of(runner, rate) if compiled else None
+    if own is not None:
+        return own
+    network = _network(runner)
+    if network is not None:
+        many = ManyEars(network, runner.card.scores == "logit")
+        if _agrees(runner, many.score):
+            many.reset()
+            return many
+    return RuntimeEars(runner)
+
+
+def compiled_ears_of(
     runner: Runner, rate: int, put: Callable[[Array], Array] = np.array
 ) -> CompiledEars | None:
     """Compile a gate; None where that cannot be.
@@ -122,10 +134,20 @@ def ears_of(
     if network is None:
         return None
     functions()
-    if not _agrees(runner, network):
-        log.debug("%s: its program differs from the runtime", card.name)
-        return None
-    return CompiledEars(spec, card, network, put)
+    array, here, there = network.array.copy(), network.sound, network.scores
+
+    def score(frames: Scores) -> Scores:
+        found = []
+        for frame in frames:
+            array[here.at : here.at + here.size] = frame
+            scoring.step(network.program, array)
+            found.append(array[there.at : there.at + there.size].copy())
+        own = np.array(found, np.float32)
+        if card.scores == "logit":
+            own = 0.5 * np.tanh(0.5 * own) + 0.5
+        return own
+
+    return CompiledEars(spec, card, network, put) if _agrees(runner, score) else None
 
 
 def _network(runner: Runner) -> Steps | None:
@@ -137,25 +159,17 @@ def _network(runner: Runner) -> Steps | None:
     return steps_of(Path(path).read_bytes(), card, *runner.names)  # type: ignore[attr-defined]
 
 
-def _agrees(runner: Runner, network: Steps) -> bool:
-    """Whether a program gives the runtime's scores."""
-    rng = np.random.default_rng(0)
-    array = network.array.copy()
-    here, there = network.sound, network.scores
+def _agrees(runner: Runner, score: Callable[[Scores], Scores]) -> bool:
+    """Whether ears of our own, from their start on, give the runtime's scores."""
+    width = runner.card.input.features.width if runner.card.input.features else 0
+    frames = np.random.default_rng(0).normal(0.0, 1.5, (TRIAL, width)).astype(np.float32)
     runner.reset()
-    try:
-        for _ in range(TRIAL):
-            frame = rng.normal(0.0, 1.5, here.shape).astype(np.float32)
-            array[here.at : here.at + here.size] = frame.ravel()
-            scoring.step(network.program, array)
-            own = array[there.at : there.at + there.size].astype(np.float64)
-            if runner.card.scores == "logit":
-                own = 1.0 / (1.0 + np.exp(-own))
-            if not np.allclose(own, runner.run(frame[0]), atol=CLOSE):
-                return False
-    finally:
-        runner.reset()
-    return True
+    told = np.array([runner.run(frame[None]) for frame in frames])
+    runner.reset()
+    same = np.allclose(score(frames), told, atol=CLOSE)
+    if not same:
+        log.debug("%s: its program differs from the runtime", runner.card.name)
+    return same
 
 
 @cache

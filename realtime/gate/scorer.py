@@ -8,14 +8,13 @@ docs/adr/0002-gate.md; `realtime.gate.front` computes it.
 from __future__ import annotations
 
 import logging
-import math
 from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
 
 from realtime.errors import CardError
-from realtime.gate.ears import ears_of
+from realtime.gate.ears import CompiledEars, ears_of
 from realtime.gate.front import GateFront, Samples
 from realtime.runners import Runner
 
@@ -31,7 +30,7 @@ class Scorer:
         runner: the model, a gate of one frame a step; its states are this stream's from now on.
         rate: Hz of the sound.
         compiled: score by `CompiledEars` if that can be; scores differ in the last bits. What
-            it costs to start with is said there.
+            that costs to start with is said there.
 
     Attributes:
         position: samples taken.
@@ -52,23 +51,20 @@ class Scorer:
         self.runner = runner
         self.rate = rate
         self._front = GateFront(spec, rate)
-        self._ears = ears_of(runner, rate) if compiled else None
-        self.compiled = self._ears is not None
-        self._bad = 0
+        self._ears = ears_of(runner, rate, compiled)
+        self.compiled = isinstance(self._ears, CompiledEars)
         self._warned = False
         self.reset()
 
     @property
     def bad_scores(self) -> int:
         """Decisions whose scores were no numbers, and were taken as 0."""
-        return self._bad if self._ears is None else self._ears.bad_scores
+        return self._ears.bad_scores
 
     def reset(self) -> None:
         """Start after silence: the next sample is the first."""
         self._front.reset()
-        self.runner.reset()
-        if self._ears is not None:
-            self._ears.reset()
+        self._ears.reset()
         self.position = 0
 
     def process(self, block: Samples) -> list[tuple[int, int, Scores]]:
@@ -95,14 +91,8 @@ class Scorer:
             [decisions, labels].
         """
         self.position += len(block)
-        front, ears = self._front, self._ears
-        for first, ends in front.advance(block):
-            if ears is not None:
-                yield first, ends, ears.hear(front.buffer, front.begins(ends))
-            else:
-                frames = front.frames(first, ends)
-                scores = [self._run(frames[i : i + 1]) for i in range(len(ends))]
-                yield first, ends, np.array(scores, np.float32)
+        for first, ends in self._front.advance(block):
+            yield first, ends, self._ears.hear(self._front, first, ends)
         if self.bad_scores and not self._warned:
             self._warned = True
             name = self.runner.card.name
@@ -116,13 +106,3 @@ class Scorer:
             found += self.process(np.zeros(part, np.float32))
             tail -= part
         return found
-
-    def _run(self, frame: Samples) -> Scores:
-        """Let the runtime score a frame, float32 [1, width]."""
-        scores = self.runner.run(frame)
-        if math.isfinite(sum(scores.tolist())):  # quicker than NumPy, for so few
-            return scores
-        self._bad += 1
-        if not np.isfinite(scores).all():
-            self.runner.reset()  # what is no number stays in the states for ever
-        return np.nan_to_num(scores, nan=0.0, posinf=0.0, neginf=0.0)

@@ -147,7 +147,7 @@ class Gate:
         """Ctrl-C; the exit status."""
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGINT)
-        status = self.process.wait(20)
+        status = self.process.wait(60)  # some draw a picture at the end
         for reader in self._readers:
             reader.join(5)
         return status

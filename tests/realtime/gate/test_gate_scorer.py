@@ -13,11 +13,14 @@ from realtime.errors import CardError
 from realtime.feature_tables import mel_table
 from realtime.features import FeatureSpec
 from realtime.frontend import FrontEnd
+from realtime.gate.ears import ears_of
 from realtime.gate.front import GROUP, GateFront
 from realtime.gate.grid import decided, due
+from realtime.gate.plain_ears import ManyEars, RuntimeEars
 from realtime.gate.scorer import Scorer
 from realtime.library import find_model
 from realtime.runners import open_runner
+from realtime.runners.steps import steps_of
 
 RATES = (8000, 11025, 16000, 22050, 32000, 44100, 48000, 96000, 192000)
 WORDS = Path(__file__).parents[2] / "data/words"
@@ -281,6 +284,48 @@ def test_a_compiled_gate(name, rate):
     assert np.array_equal([d[2] for d in cut], [d[2] for d in whole])
 
 
+@pytest.mark.parametrize("name", ["voice", "voice-tiny"])
+def test_many_steps_at_once_are_the_runtimes(name):
+    """To what floats allow; and the same bits however many are taken at once."""
+    own = open_runner(find_model(name))
+    network = steps_of(Path(own.path).read_bytes(), own.card, *own.names)
+    frames = np.random.default_rng(0).normal(-0.3, 1.2, (60, 64)).astype(np.float32)
+    told = [own.run(frame[None]) for frame in frames]
+    ears = ManyEars(network, own.card.scores == "logit")
+    whole = ears.score(frames)
+    np.testing.assert_allclose(whole, told, atol=1e-5)
+    assert np.ptp(whole) > 0.2
+    ears.reset()
+    cut = [ears.score(part) for part in np.split(frames, [1, 2, 5, 9, 17, 20, 41])]
+    assert np.array_equal(np.concatenate(cut), whole)
+
+
+def test_the_runtime_serves_where_a_program_differs(gate_model, monkeypatch):
+    """A program that gave other scores would be noticed."""
+    one, two = open_runner(gate_model), open_runner(find_model("voice-tiny"))
+    assert isinstance(ears_of(two, 16_000, False), ManyEars)
+    wrong = steps_of(Path(one.path).read_bytes(), one.card, *one.names)
+    wrong.array[:] *= 1.1
+    monkeypatch.setattr("realtime.gate.ears.steps_of", lambda *_: wrong)
+    assert isinstance(ears_of(one, 16_000, False), RuntimeEars)
+
+
+def test_many_steps_recover_from_what_is_no_number():
+    own = open_runner(find_model("voice-tiny"))
+    ears = ManyEars(steps_of(Path(own.path).read_bytes(), own.card, *own.names), True)
+    frames = np.random.default_rng(0).normal(-0.3, 1.2, (30, 64)).astype(np.float32)
+    clean = ears.score(frames)
+    ears.reset()
+    frames[11, 3] = np.nan
+    scores = ears.score(frames)
+    # it is in the memory of the first layer until that begins anew
+    assert (ears.bad_scores, scores[11].tolist()) == (1, [0, 0, 0])
+    assert np.isfinite(scores).all()
+    assert np.array_equal(scores[:11], clean[:11])
+    ears.reset()
+    assert np.array_equal(np.concatenate([ears.score(f[None]) for f in frames]), scores)
+
+
 @pytest.mark.slow
 def test_a_compiled_gate_recovers_from_what_is_no_number(gate_model, caplog):
     pytest.importorskip("numba")
@@ -296,7 +341,8 @@ def test_a_compiled_gate_recovers_from_what_is_no_number(gate_model, caplog):
     assert np.isfinite([s for *_, s in found]).all()
     assert np.array_equal([s for *_, s in found[:20]], [s for *_, s in clean[:20]])
     scorer.reset()
-    assert len(scorer.process(sound[:1600])) == 10
+    cut = [d for at in range(0, len(sound), 50) for d in scorer.process(sound[at : at + 50])]
+    assert np.array_equal([s for *_, s in cut], [s for *_, s in found])
 
 
 def test_a_gate_that_cannot_be_compiled_is_the_runtimes(kit):
