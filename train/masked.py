@@ -23,8 +23,9 @@ from realtime.card import FORMAT, Card, InputSpec
 from realtime.errors import UsageError
 from realtime.features import FeatureSpec
 from train import processes
-from train.bank import Bank, open_bank
+from train.bank import Recordings
 from train.clips import crop
+from train.datasets.shard_bank import open_recordings
 from train.loop import Run, begin
 from train.manifest import Row, read_manifest
 from train.pictures import write_pictures
@@ -143,13 +144,13 @@ class Windows:
             )
         self.frontend = TorchFrontEnd(spec)
         self.patches = self.frames * spec.width // self.config.patch**2
-        self.banks: dict[str, Bank] = {}
+        self.banks: dict[str, Recordings] = {}
         self.pools: dict[str, Any] = {}
         for split in ("train", "val"):
-            mine = [r.file for r in rows if r.split == split and r.role != ROOM]
+            mine = [r for r in rows if r.split == split and r.role != ROOM]
             if not mine:
                 raise UsageError(f"the manifest has nothing in split {split}", "add some")
-            self.banks[split] = open_bank(Path(recipe.data.root), mine, spec.rate)
+            (self.banks[split],), _ = open_recordings(recipe.data, mine, spec.rate)
             # a long recording gives more windows than a short one
             length = np.minimum(self.banks[split].length, 60 * spec.rate)
             self.pools[split] = np.sqrt(length) / np.sqrt(length).sum()

@@ -17,12 +17,14 @@ class Listed(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     Args:
         manifest: CSV of the recordings; relative to where rt-train runs.
         root: folder that the manifest's file names are relative to.
+        shards: folder that `rt-train shard` wrote; sounds are read from there, not from `root`.
         licence: of the weights, for the card.
         trained_on: data sets with their licences, for the card.
     """
 
     manifest: str
     root: str
+    shards: str = ""
     licence: str = "Apache-2.0"
     trained_on: tuple[str, ...] = ()
 
@@ -33,7 +35,6 @@ class Data(Listed, frozen=True, forbid_unknown_fields=True, kw_only=True):
     Args:
         labels: names of the scores, in order; none for all of the manifest's, by name.
         background: labels that are no event (unknown, silence).
-        shards: folder that `rt-train shard` wrote; sounds are read from there, not from `root`.
         cached: compute the features of labelled clips once and keep them on disk. Nothing then
             changes the sound, and talk and noises are not used; files of features need it.
         tile: with `cached`, clips that are too short are repeated, not put into silence.
@@ -41,7 +42,6 @@ class Data(Listed, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
     labels: tuple[str, ...] = ()
     background: tuple[str, ...] = ()
-    shards: str = ""
     cached: bool = False
     tile: bool = False
 

@@ -14,8 +14,9 @@ from models import build  # noqa: E402
 from models.checkpoint import load_model, load_tensors  # noqa: E402
 from realtime.errors import ModelError  # noqa: E402
 from train.command import main as rt_train  # noqa: E402
-from train.manifest import Row, write_manifest  # noqa: E402
-from train.masked import MaskedRecipe, fit_masked  # noqa: E402
+from train.datasets.shards import write_shards  # noqa: E402
+from train.manifest import Row, read_manifest, write_manifest  # noqa: E402
+from train.masked import MaskedRecipe, Windows, fit_masked  # noqa: E402
 from train.recipe import convert_recipe, read_tables  # noqa: E402
 
 RECIPE = Path(__file__).parents[2] / "train" / "recipes" / "audiomae.toml"
@@ -75,6 +76,17 @@ def test_it_learns_resumes_exactly_and_starts_a_tagger(
     assert all(torch.equal(v, kept[k]) for k, v in tagger.encoder.state_dict().items())
     with pytest.raises(ModelError, match="head_norm"):
         load_model(best)  # it has no scores to give
+
+
+def test_windows_of_shards_are_those_of_the_files(
+    changes: tuple[str, ...], tmp_path: Path
+) -> None:
+    rows = read_manifest(tmp_path / "m.csv")
+    write_shards(rows, tmp_path, tmp_path / "shards", size=4)
+    both = (changes, (*changes, f"data.shards={tmp_path / 'shards'}"))
+    recipes = [convert_recipe(read_tables(RECIPE, c), MaskedRecipe, RECIPE) for c in both]
+    theirs, ours = (Windows(recipe, rows).draw("train", 3, 4) for recipe in recipes)
+    assert all(torch.equal(a, b) for a, b in zip(ours, theirs, strict=True))
 
 
 @pytest.mark.parametrize(("change", "said"), [

@@ -24,7 +24,7 @@ from realtime.errors import FormatError, UsageError
 from train.bank import Bank, Recordings, as_int16, decoded, mono, open_bank
 from train.datasets.shard_contents import Sound, contents_of
 from train.manifest import Row
-from train.tables import Data
+from train.tables import Listed
 
 Array = NDArray[np.float32]
 
@@ -156,7 +156,7 @@ class ShardBank:
 
 
 def open_recordings(
-    data: Data, rows: Sequence[Row], rate: int, speeds: Sequence[float] = (1.0,)
+    data: Listed, rows: Sequence[Row], rate: int, speeds: Sequence[float] = (1.0,)
 ) -> tuple[list[Recordings], NDArray[np.int64] | None]:
     """A manifest's recordings at each playing speed, and the rows' shards if there are any.
 

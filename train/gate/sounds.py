@@ -7,13 +7,13 @@ it.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from realtime.errors import UsageError
-from train.bank import Bank, open_bank
+from train.bank import Recordings
+from train.datasets.shard_bank import open_recordings
 from train.gate.recipe import GateRecipe
 from train.manifest import Row, pick
 
@@ -44,8 +44,7 @@ class Sounds:
 
     def __init__(self, recipe: GateRecipe, rows: Sequence[Row], split: str) -> None:
         self.rate = recipe.features.rate
-        root, names = Path(recipe.data.root), [r.file for r in rows]
-        self.banks = [open_bank(root, names, self.rate, s) for s in recipe.mix.speeds]
+        self.banks, _ = open_recordings(recipe.data, rows, self.rate, recipe.mix.speeds)
         self.bank = self.banks[0]
         index = {r.file: i for i, r in enumerate(rows)}
         self.pool = {
@@ -61,7 +60,7 @@ class Sounds:
             [self.kinds.index(r.label) if r.role == "other" else -1 for r in rows]
         )
 
-    def played(self, rng: np.random.Generator) -> Bank:
+    def played(self, rng: np.random.Generator) -> Recordings:
         """The recordings at one of the speeds."""
         return self.banks[rng.integers(len(self.banks))]
 

@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from train.bank import Bank
+from train.bank import Recordings
 from train.clips import active_span
 from train.gate.recipe import GateMix
 from train.gate.sounds import Sounds, add
@@ -52,7 +52,7 @@ class Talk:
             add(out, phrase, at)
             at += len(phrase) + int(rng.uniform(*mix.pause_s) * self.rate)
 
-    def _voice(self, rng: np.random.Generator) -> tuple[int, Bank]:
+    def _voice(self, rng: np.random.Generator) -> tuple[int, Recordings]:
         return int(rng.choice(self.sounds.pool["target"], p=self.weight)), self.sounds.played(
             rng
         )

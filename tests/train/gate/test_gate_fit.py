@@ -11,6 +11,7 @@ pytest.importorskip("safetensors", reason="needs the train extra")
 
 from models.checkpoint import load_model, load_tensors  # noqa: E402
 from realtime.errors import UsageError  # noqa: E402
+from train.datasets.shards import write_shards  # noqa: E402
 from train.gate.fit import aligned, fit_gate  # noqa: E402
 from train.gate.mixtures import Mixtures  # noqa: E402
 from train.gate.recipe import GateRecipe  # noqa: E402
@@ -83,6 +84,15 @@ def test_a_batch_depends_on_its_step_only(folder: Path) -> None:
     assert torch.isfinite(first.features).all()
     assert torch.isfinite(first.level).all()
     assert 0.1 < float(first.gate.mean()) < 0.8
+
+
+def test_mixtures_of_shards_are_those_of_the_files(folder: Path) -> None:
+    rows = read_manifest(folder / "m.csv")
+    write_shards(rows, folder / "sounds", folder / "shards")
+    theirs = Mixtures(recipe_of(folder), rows).draw(7)
+    ours = Mixtures(recipe_of(folder, f"data.shards={folder / 'shards'}"), rows).draw(7)
+    assert torch.equal(ours.features, theirs.features)
+    assert torch.equal(ours.gate, theirs.gate)
 
 
 def test_without_other_sounds_the_gate_follows_the_level(folder: Path) -> None:
