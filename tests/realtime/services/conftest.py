@@ -10,11 +10,10 @@ import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-import numpy as np
+import kit_outputs
 import pytest
 
 from realtime.engine import Engine
-from realtime.outputs import Opening, Reading
 from realtime.runners import open_runner
 from realtime.service_fields import WyomingSettings
 from realtime.wyoming.server import WyomingService
@@ -41,15 +40,11 @@ def free_port():
 
 
 def opening(labels=("yes", "no", "noise"), *, live=True, rate=16000):
-    return Opening(
-        source="Mic", model="kws", labels=labels,
-        thresholds=np.full(len(labels), 0.5, np.float32), background=("noise",),
-        rate=rate, hop_s=0.1, live=live, input_rate=48000,
-    )  # fmt: skip
+    return kit_outputs.opening("Mic", labels, live=live, rate=rate, input_rate=48000)
 
 
 def reading(t, scores, audio):
-    return Reading(t=t, scores=np.asarray(scores, np.float32), level_db=-20.0, audio=audio)
+    return kit_outputs.reading(t, scores, audio=audio)
 
 
 class Broker:
