@@ -38,6 +38,14 @@ def call(program, *args, stdin=None, environ=None, stdout=subprocess.PIPE, shell
     )
 
 
+def within(main, capfd, *args):
+    """A command in this process, with what came out of both channels; as `call`."""
+    capfd.readouterr()
+    status = main([*map(str, args)])
+    out, err = capfd.readouterr()
+    return subprocess.CompletedProcess(args, status, out.encode(), err.encode())
+
+
 def refused(done, status, *says):
     """One line on stderr that says so, nothing on stdout, and this exit status."""
     err = done.stderr.decode()

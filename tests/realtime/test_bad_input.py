@@ -6,15 +6,23 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from kit_command import BIN, call, installed, lines, refused
+from kit_command import BIN, call, installed, lines, refused, within
 
-pytestmark = installed
+from realtime.commands.tag import main
+
+pytestmark = [installed, pytest.mark.usefixtures("alone")]
 
 
 @pytest.fixture
 def wav(kit, write_wav):
     """Eight tones: sixteen lines."""
     return write_wav("tones.wav", kit.tones(*[("low", 0.7), ("", 0.8)] * 8))
+
+
+@pytest.fixture
+def tag(capfd):
+    """rt-tag in this process; `call` starts one where the process itself matters."""
+    return lambda *args: within(main, capfd, *args)
 
 
 @pytest.mark.parametrize(
@@ -37,70 +45,66 @@ def test_corrupt_model(kit, wav, tmp_path, content, says):
     refused(call("rt-tag", wav, "--model", path, "--card", card), 3, "model.onnx", says)
 
 
-def test_model_without_card(kit, wav, tmp_path):
+def test_model_without_card(tag, kit, wav, tmp_path):
     path = kit.write_onnx(tmp_path / "bare.onnx", None)
-    refused(call("rt-tag", wav, "--model", path), 3, "bare.onnx carries no card", "--card")
+    refused(tag(wav, "--model", path), 3, "bare.onnx carries no card", "--card")
 
 
-def test_card_with_an_unknown_field(kit, wav, tmp_path):
+def test_card_with_an_unknown_field(tag, kit, wav, tmp_path):
     data = json.loads(kit.band_card().to_json()) | {"lables": ["x"]}
     path = kit.write_onnx(tmp_path / "odd.onnx", None)
     card = tmp_path / "c.json"
     card.write_text(json.dumps(data))
-    refused(call("rt-tag", wav, "--model", path, "--card", card), 3, "c.json", "lables")
+    refused(tag(wav, "--model", path, "--card", card), 3, "c.json", "lables")
     inside = kit.write_onnx(tmp_path / "in.onnx", None, metadata={"rt.card": json.dumps(data)})
-    refused(call("rt-tag", wav, "--model", inside), 3, "in.onnx", "lables")
+    refused(tag(wav, "--model", inside), 3, "in.onnx", "lables")
 
 
-def test_card_that_is_no_json(kit, wav, tmp_path):
+def test_card_that_is_no_json(tag, kit, wav, tmp_path):
     path = kit.write_onnx(tmp_path / "odd.onnx", None, metadata={"rt.card": "{"})
-    refused(call("rt-tag", wav, "--model", path), 3, "the card is no JSON")
-    refused(
-        call("rt-tag", wav, "--model", path, "--card", tmp_path / "no.json"), 3, "No such file"
-    )
+    refused(tag(wav, "--model", path), 3, "the card is no JSON")
+    refused(tag(wav, "--model", path, "--card", tmp_path / "no.json"), 3, "No such file")
 
 
-def test_tflite_with_a_foreign_card(kit, wav, tmp_path):
+def test_tflite_with_a_foreign_card(tag, kit, wav, tmp_path):
     path = kit.write_tflite(tmp_path / "m.tflite", None)
     card = tmp_path / "foreign.json"
     card.write_text(kit.band_card(labels=("a", "b")).to_json())
-    refused(call("rt-tag", wav, "--model", path, "--card", card), 3, "m.tflite", "labels has 2")
+    refused(tag(wav, "--model", path, "--card", card), 3, "m.tflite", "labels has 2")
     card.write_text(kit.band_card(window_s=0.8).to_json())
-    refused(call("rt-tag", wav, "--model", path, "--card", card), 3, "window_s")
+    refused(tag(wav, "--model", path, "--card", card), 3, "window_s")
 
 
-def test_missing_models(band_model, wav, tmp_path):
-    refused(call("rt-tag", wav, "--model", tmp_path / "no.onnx"), 3, "no.onnx: No such file")
-    refused(call("rt-tag", wav, "--model", tmp_path), 3, "directory")
-    refused(call("rt-tag", wav, "--model", "kws21"), 2, "no model is called kws21")
-    refused(
-        call("rt-tag", wav, "--model", band_model, "--runtime", "litert"), 3, "runtime litert"
-    )
+def test_missing_models(tag, band_model, wav, tmp_path):
+    refused(tag(wav, "--model", tmp_path / "no.onnx"), 3, "no.onnx: No such file")
+    refused(tag(wav, "--model", tmp_path), 3, "directory")
+    refused(tag(wav, "--model", "kws21"), 2, "no model is called kws21")
+    refused(tag(wav, "--model", band_model, "--runtime", "litert"), 3, "runtime litert")
 
 
-def test_bad_sounds(kit, band_model, wav, tmp_path, write_wav):
-    def tag(path):
-        return call("rt-tag", path, "--model", band_model)
+def test_bad_sounds(tag, kit, band_model, wav, tmp_path, write_wav):
+    def heard(path):
+        return tag(path, "--model", band_model)
 
     text = tmp_path / "text.wav"
     text.write_text("this is a text, not a sound")
-    refused(tag(text), 4, "text.wav", "text")
+    refused(heard(text), 4, "text.wav", "text")
     empty = tmp_path / "empty.wav"
     empty.write_bytes(b"")
-    refused(tag(empty), 4, "empty.wav", "empty")
-    refused(tag(write_wav("none.wav", np.zeros(0))), 4, "none.wav")
-    refused(tag(tmp_path / "no.wav"), 4, "no such file")
-    refused(tag(tmp_path), 4, "folder")
-    done = tag(write_wav("one.wav", np.array([0.5])))
+    refused(heard(empty), 4, "empty.wav", "empty")
+    refused(heard(write_wav("none.wav", np.zeros(0))), 4, "none.wav")
+    refused(heard(tmp_path / "no.wav"), 4, "no such file")
+    refused(heard(tmp_path), 4, "folder")
+    done = heard(write_wav("one.wav", np.array([0.5])))
     assert (done.returncode, done.stderr) == (0, b"")
 
 
-def test_a_truncated_file_gives_what_it_has_first(kit, band_model, tmp_path, write_wav):
+def test_a_truncated_file_gives_what_it_has_first(tag, kit, band_model, tmp_path, write_wav):
     noise = np.random.default_rng(0).normal(0, 0.0005, 160_000)  # or FLAC is too small to cut
     whole = write_wav("whole.flac", kit.tones(*[("low", 0.7), ("", 0.8)] * 6) + noise[:144_000])
     cut = tmp_path / "cut.flac"
     cut.write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
-    done = call("rt-tag", cut, "--model", band_model)
+    done = tag(cut, "--model", band_model)
     found = lines(done.stdout.decode())
     assert len(found) >= 4
     assert [e["event"] for e in found] == ["start", "stop"] * (len(found) // 2)
@@ -155,13 +159,20 @@ def test_full_disk_keeps_what_the_user_had(band_model, wav, tmp_path):
     assert sorted(p.name for p in tmp_path.iterdir()) == ["s.csv", "tones.wav"]
 
 
-def test_outputs_that_cannot_be_made(band_model, wav, tmp_path):
+def test_outputs_that_cannot_be_made(tag, band_model, wav, tmp_path):
     for option in ("--scores", "--plot"):
         path = tmp_path / "no" / "x.png"
-        refused(
-            call("rt-tag", wav, "--model", band_model, option, path), 6, "x.png", "No such file"
-        )
-        refused(call("rt-tag", wav, "--model", band_model, option, tmp_path), 6, "is a folder")
+        refused(tag(wav, "--model", band_model, option, path), 6, "x.png", "No such file")
+        refused(tag(wav, "--model", band_model, option, tmp_path), 6, "is a folder")
+
+
+@pytest.mark.parametrize(
+    ("devices", "wanted", "says"),
+    [(["USB Mic"], "USB Mik", "did you mean 'USB Mic'?"), ([], None, "no sound device")],
+)
+def test_devices_that_are_not_there(tag, hardware, band_model, devices, wanted, says):
+    hardware.plug(*map(hardware.entry, devices))
+    refused(tag("--model", band_model, *(["--device", wanted] if wanted else [])), 4, says)
 
 
 def test_bad_settings_in_the_environment(band_model, wav):
@@ -177,11 +188,11 @@ def test_raw_pcm_that_is_none(band_model):
     assert b"Traceback" not in done.stderr
 
 
-def test_tracebacks_only_on_request(wav, tmp_path):
+def test_tracebacks_only_on_request(tag, wav, tmp_path):
     path = tmp_path / "no.onnx"
-    assert b"Traceback" not in call("rt-tag", wav, "--model", path, "-v").stderr
+    assert b"Traceback" not in tag(wav, "--model", path, "-v").stderr
     for twice in (["-vv"], ["-v", "-v"]):
-        assert b"Traceback" in call("rt-tag", wav, "--model", path, *twice).stderr
+        assert b"Traceback" in tag(wav, "--model", path, *twice).stderr
 
 
 def _without_stdout(done):
