@@ -1,40 +1,25 @@
 """Real sound for an export: to calibrate activations with, and to judge the result by.
 
-Every window comes out of `realtime.frontend`, the code that feeds the model later. Sound comes
-from a manifest (parts train and val, never test), from a folder of label folders, or, with
-neither, from the sounds of this project.
+Every window comes out of `realtime.frontend`, the code that feeds the model later.
 """
 
 from __future__ import annotations
 
-import csv
-import logging
-import re
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-import realtime
+from export.sounds import DEMO, Sound, read_all, read_mono
 from realtime.card import Card
-from realtime.errors import AudioError, UsageError
 from realtime.frontend import finish_window, one_shot
-from realtime.resample import StreamResampler
-from realtime.sources.wav import WavSource
 
 Array = NDArray[np.float32]
 
-DEMO = Path(realtime.__file__).parent / "sounds" / "demo.flac"
-WORDS = Path(realtime.__file__).parent.parent / "tests" / "data" / "words"  # in a checkout only
 NO_LABEL = -1
 NOISE_SHARE = 0.2  # of the calibration windows
 NOISE_DBFS = (-70.0, -45.0, -20.0, 0.0)  # white noise: the emptiest window and the fullest
-PART = re.compile(r"#t=(\d+(?:\.\d+)?),(\d+(?:\.\d+)?)$")
-SOUNDS = (".wav", ".flac", ".ogg", ".opus", ".mp3")
-
-log = logging.getLogger("rt.export.calibrate")
 
 
 class Clips(msgspec.Struct, frozen=True):
@@ -57,36 +42,6 @@ class Clips(msgspec.Struct, frozen=True):
         """Every other window: two sets with the same mixture."""
         first, second = (Clips(self.windows[i::2], self.truth[i::2], self.what) for i in (0, 1))
         return first, second
-
-
-class Sound(msgspec.Struct, frozen=True):
-    """One file to take a window from; `part` and `role` as in a manifest."""
-
-    file: Path
-    label: str
-    part: str
-    role: str
-
-
-def list_sounds(data: Path | None, root: Path | None) -> tuple[list[Sound], str]:
-    """What there is to calibrate and to judge with, and its name for reports.
-
-    Args:
-        data: a manifest, or a folder of label folders; None takes this project's own sounds.
-        root: folder that the manifest's file names are relative to; None is the manifest's.
-
-    Raises:
-        UsageError: no such file or folder, or it holds nothing of use.
-    """
-    if data is None:
-        return (_label_folders(WORDS) if WORDS.is_dir() else []), "bundled sounds"
-    if data.is_dir():
-        sounds = _label_folders(data)
-    else:
-        sounds = _manifest(data, root or data.parent)
-    if not sounds:
-        raise UsageError(f"{data}: no sound of part train or val", "see docs/recipes.md")
-    return sounds, data.name
 
 
 def take_clips(
@@ -116,16 +71,9 @@ def take_clips(
     noisy = min(len(noises), round(count * NOISE_SHARE)) if calibrating else 0
     chosen = _draw(clips, count - noisy, rng) + _draw(noises, noisy, rng)
     windows, truth = [], []
-    for sound in chosen:
-        try:
-            audio = read_mono(sound.file, card.rate)
-        except AudioError as e:
-            log.warning("left out: %s", e)
-            continue
+    for sound, audio in read_all(chosen, card.rate, name):
         windows.append(window_of(card, audio))
         truth.append(_index(card, sound) if sound.role == "clip" else NO_LABEL)
-    if chosen and not windows:
-        raise AudioError(f"not one sound of {name} could be read", "check --root")
     if calibrating or not windows:
         for window in _demo_windows(card, part):
             windows.append(window)
@@ -159,29 +107,6 @@ def window_of(card: Card, audio: Array) -> Array:
     return finish_window(spec, one_shot(spec, placed)[: card.window_frames])
 
 
-def read_mono(path: Path, rate: int) -> Array:
-    """A sound file as the engine hears it, float32 [samples] at `rate`.
-
-    Args:
-        path: the file; its name may end in `#t=START,END` (seconds), as manifests name parts.
-        rate: Hz.
-
-    Raises:
-        AudioError: missing, or no sound.
-    """
-    part = PART.search(path.name)
-    if part is not None:
-        start, end = (round(float(t) * rate) for t in part.groups())
-        return read_mono(path.with_name(path.name[: part.start()]), rate)[start:end]
-    source = WavSource(str(path), block_s=1.0)
-    audio = np.concatenate([block.audio for block in source.blocks()])
-    mono: Array = audio.mean(axis=1, dtype=np.float32)
-    if source.rate == rate:
-        return mono
-    resampler = StreamResampler(source.rate, rate, 1)
-    return np.concatenate([resampler.process(mono), resampler.flush()])
-
-
 def _draw(sounds: Sequence[Sound], count: int, rng: np.random.Generator) -> list[Sound]:
     return [sounds[i] for i in sorted(rng.permutation(len(sounds))[:count])]
 
@@ -210,29 +135,3 @@ def _extremes(card: Card, rng: np.random.Generator) -> Iterator[Array]:
     for level in NOISE_DBFS:
         noise = rng.standard_normal(size) * 10 ** (level / 20)
         yield window_of(card, noise.clip(-1, 1).astype(np.float32))
-
-
-def _label_folders(folder: Path) -> list[Sound]:
-    """Files of label folders. Equal stems (a speaker, a take) stay in one part."""
-    files = sorted(p for p in folder.glob("*/*") if p.suffix.lower() in SOUNDS)
-    stems = sorted({p.stem for p in files})
-    part = {stem: ("train", "val")[i % 2] for i, stem in enumerate(stems)}
-    return [Sound(p, p.parent.name, part[p.stem], "clip") for p in files]
-
-
-def _manifest(path: Path, root: Path) -> list[Sound]:
-    """Rows of parts train and val. Rows of part test are not even listed."""
-    try:
-        with path.open(newline="") as file:
-            return [
-                Sound(root / row["file"], row["label"], row["split"], row["role"])
-                for row in csv.DictReader(file)
-                if row["split"] in ("train", "val")
-            ]
-    except (OSError, UnicodeDecodeError) as e:
-        why = getattr(e, "strerror", None) or "no text"
-        raise UsageError(f"{path}: {why}", "give a manifest or a folder of folders") from e
-    except KeyError as e:
-        raise UsageError(
-            f"{path}: no column {e}", "a manifest has file,label,group,split,role"
-        ) from e

@@ -36,6 +36,8 @@ def main(argv: Sequence[str]) -> int:
     kind = kind_of(out, args.type)
     if args.clips < FEWEST:
         raise UsageError(f"--clips {args.clips}", f"use {FEWEST} or more")
+    if args.tolerance is not None and not 0 < args.tolerance <= 1:  # nan too: all would pass
+        raise UsageError(f"--tolerance {args.tolerance:g}", "use a number over 0, up to 1")
     if kind not in STATIC and (args.sensitivity or args.keep_float != "auto"):
         option = "--sensitivity" if args.sensitivity else "--keep-float"
         raise UsageError(f"{option} with --type {kind}", f"use --type {' or '.join(STATIC)}")
@@ -43,7 +45,8 @@ def main(argv: Sequence[str]) -> int:
 
     need(*NEEDS[out.suffix])
     # only now: these import torch
-    from export.job import Order, export
+    from export.job import export
+    from export.order import Order
 
     order = Order(
         checkpoint=Path(args.checkpoint),
@@ -79,6 +82,8 @@ def _unfinished(out: Path) -> Iterator[Path]:
     Raises:
         OutputError: it cannot be written. Found out before the work, and again at its end.
     """
+    if out.is_dir():
+        raise OutputError(f"{out} is a folder", "name a file in it")
     try:
         handle, name = tempfile.mkstemp(out.suffix, f".{out.stem}.", out.parent)
         os.close(handle)
@@ -92,7 +97,9 @@ def _unfinished(out: Path) -> Iterator[Path]:
         part.chmod(0o666 & ~_umask())  # mkstemp's files are for the owner alone
         part.replace(out)
     except OSError as e:
-        raise OutputError(f"{out} cannot be written: {e.strerror}", "free some space") from e
+        raise OutputError(
+            f"{out} cannot be written: {e.strerror or e}", "free some space"
+        ) from e
     finally:
         part.unlink(missing_ok=True)
 
@@ -106,8 +113,11 @@ def _umask() -> int:
 def _command(args: Any, kind: str) -> str:
     """The command line with names in place of paths: cards travel."""
     words = ["rt-export", Path(args.checkpoint).name, "-o", Path(args.out).name, "--type", kind]
-    words += ["--data", Path(args.data).name] if args.data else []
+    for option in ("data", "root", "rule"):
+        given = getattr(args, option)
+        words += [f"--{option}", Path(given).absolute().name] if given else []
     words += ["--clips", str(args.clips)] if args.clips != CLIPS else []
+    words += ["--tolerance", f"{args.tolerance:g}"] if args.tolerance is not None else []
     words += ["--keep-float", args.keep_float] if args.keep_float != "auto" else []
     words += ["--embedding"] if args.embedding else []
     words += ["--stream", str(args.stream)] if args.stream is not None else []

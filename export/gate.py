@@ -6,24 +6,19 @@ its place.
 
 from __future__ import annotations
 
-import tempfile
-from pathlib import Path
 from typing import Any
 
 import msgspec
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from export.quiet import quiet
-from export.to_onnx import INPUT, OPSET, OUTPUT, slim
-from export.to_tflite import slim as slim_tflite
+from export.to_onnx import EMBEDDING, INPUT, OUTPUT, onnx_of, with_names
+from export.to_tflite import tflite_of
 from export.weights import onnx_dynamic
 from models.gate import GateNetwork, GateStep
 from realtime.card import Card, StateSpec
 from realtime.errors import ModelError
 
-EMBEDDING = "embedding"
-STATES = ("frames", "channels", "lower", "upper")
 HEAD = ("hidden.weight", "hidden.bias", "score.weight", "score.bias")
 
 
@@ -33,16 +28,17 @@ def with_states(network: GateNetwork, card: Card) -> Card:
         StateSpec(name=name, shape=shape, output=f"{name}_next")
         for name, shape in network.state_shapes().items()
     )
-    return msgspec.structs.replace(
-        card,
-        input=msgspec.structs.replace(card.input, name=INPUT, layout="btf"),
-        output=OUTPUT,
-        states=states,
-    )
+    named = with_names(card)
+    heard = msgspec.structs.replace(named.input, layout="btf")
+    return msgspec.structs.replace(named, input=heard, states=states)
 
 
 def gate_to_onnx(network: GateNetwork, card: Card) -> tuple[bytes, Card]:
     """Export a gate, float32.
+
+    Args:
+        network: the gate.
+        card: its card.
 
     Returns:
         The file's bytes, without a card, and the card with the tensors' names.
@@ -51,44 +47,9 @@ def gate_to_onnx(network: GateNetwork, card: Card) -> tuple[bytes, Card]:
         ModelError: the exporter refuses the network.
     """
     card = with_states(network, card)
-    step = GateStep(network).eval()
-    states = [torch.zeros(s.shape) for s in card.states]
-    try:
-        with quiet(), torch.no_grad():
-            program = torch.onnx.export(
-                step,
-                (torch.zeros(1, 1, network.config.mels), *states),
-                dynamo=True,
-                opset_version=OPSET,
-                input_names=[INPUT, *(s.name for s in card.states)],
-                output_names=[OUTPUT, *(s.output for s in card.states), EMBEDDING],
-                external_data=False,
-                verbose=False,
-            )
-    except Exception as e:  # torch's exporters have no common base of errors
-        raise ModelError(f"{card.name} cannot be exported to ONNX: {e}") from e
-    if program is None:
-        raise ModelError(f"{card.name} cannot be exported to ONNX")
-    model = program.model_proto
-    slim(model)
+    model = onnx_of(GateStep(network), *_ends(network, card), card.name)
     name_head(model, network)
     return model.SerializeToString(), card
-
-
-class _NamedStep(nn.Module):
-    """A step whose inputs and outputs carry names into the TFLite signature."""
-
-    def __init__(self, network: GateNetwork) -> None:
-        super().__init__()
-        self.step = GateStep(network)
-
-    def forward(
-        self, features: Tensor, frames: Tensor, channels: Tensor, lower: Tensor, upper: Tensor
-    ) -> dict[str, Tensor]:
-        """Scores, next states and the embedding."""
-        scores, *after, embedding = self.step(features, frames, channels, lower, upper)
-        states = zip(STATES, after, strict=True)
-        return {OUTPUT: scores, EMBEDDING: embedding} | {f"{k}_next": v for k, v in states}
 
 
 def gate_to_tflite(network: GateNetwork, card: Card) -> tuple[bytes, Card]:
@@ -98,23 +59,22 @@ def gate_to_tflite(network: GateNetwork, card: Card) -> tuple[bytes, Card]:
         ModelError: the converter refuses the network.
     """
     card = with_states(network, card)
-    example = {INPUT: torch.zeros(1, 1, network.config.mels)}
-    example |= {s.name: torch.zeros(s.shape) for s in card.states}
-    try:
-        with quiet(), tempfile.TemporaryDirectory() as folder:
-            import litert_torch
+    return tflite_of(GateStep(network), *_ends(network, card), card.name), card
 
-            path = Path(folder) / "model.tflite"
-            edge = litert_torch.convert(_NamedStep(network).eval(), sample_kwargs=example)
-            edge.export(str(path))
-            return slim_tflite(path.read_bytes()), card
-    except Exception as e:  # litert-torch, torch.export and MLIR each raise their own
-        lines = str(e).strip().splitlines() or [type(e).__name__]
-        raise ModelError(f"{card.name} cannot be exported to TFLite: {lines[0][:200]}") from e
+
+def _ends(network: GateNetwork, card: Card) -> tuple[dict[str, Tensor], list[str]]:
+    """What a step takes, zeros by name, and the names of what it gives."""
+    inputs = {INPUT: torch.zeros(1, 1, network.config.mels)}
+    inputs |= {s.name: torch.zeros(s.shape) for s in card.states}
+    return inputs, [OUTPUT, *(s.output for s in card.states), EMBEDDING]
 
 
 def name_head(model: Any, network: GateNetwork) -> None:
     """Give the head's weights their names, found by their values.
+
+    Args:
+        model: an `onnx.ModelProto`, which is changed.
+        network: it was made of.
 
     Raises:
         ModelError: one of them is not there.

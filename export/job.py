@@ -14,76 +14,23 @@ import msgspec
 import torch
 
 from export import kinds, verify, verify_gate, weights
-from export.calibrate import Clips, Sound, list_sounds, take_clips
+from export.calibrate import take_clips
 from export.kinds import Kind
 from export.measure import measure
+from export.order import Order
 from export.report import Report, metric_of
 from export.rule import with_rule
-from export.sensitivity import ROOM, Cost, Search, marked
+from export.sensitivity import ROOM
+from export.smaller import Made, smaller, static
+from export.sounds import Sound, list_sounds
 from export.stamp import stamp
-from export.verify import Agreement, Limits
+from export.verify import Agreement
 from models.checkpoint import load_model
 from models.runner import TorchRunner
 from models.streaming import TwinRunner, twin_of
 from realtime.card import Card
 from realtime.errors import UsageError
-from realtime.runners import Runner, open_runner
-from realtime.runners.plan import Array, Plan
-
-
-class Order(msgspec.Struct, frozen=True, kw_only=True):
-    """What was asked for.
-
-    Args:
-        checkpoint: `.safetensors` of rt-train.
-        out: name of the file; the suffix says the format.
-        kind: what the numbers in it are.
-        data: a manifest or a folder, see `export.calibrate.list_sounds`.
-        root: of the manifest's files.
-        clips: windows to calibrate with, and to compare on.
-        tolerance: mean score difference allowed, in place of the limits of `verify`.
-        rule: TOML whose decision rule replaces the checkpoint's.
-        embedding: give what the last linear layer takes as a second output (ONNX taggers).
-        stream: make the streaming twin, of so many frames a step; 0 for as suits the model,
-            None for the network as it is.
-        keep: layers that stay float: "auto", "none", or names with commas.
-        sensitivity: find what int8 costs in each layer, whether it must be known or not.
-        command: for the card.
-    """
-
-    checkpoint: Path
-    out: Path
-    kind: Kind
-    data: Path | None = None
-    root: Path | None = None
-    clips: int = 400
-    tolerance: float | None = None
-    rule: Path | None = None
-    embedding: bool = False
-    stream: int | None = None
-    keep: str = "auto"
-    sensitivity: bool = False
-    command: str = ""
-
-    @property
-    def onnx(self) -> bool:
-        """Whether it is an ONNX file."""
-        return self.out.suffix == ".onnx"
-
-    def limits(self, usual: dict[str, Limits]) -> Limits:
-        """The limits of a comparison."""
-        limits = usual[self.kind]
-        if self.tolerance is not None:
-            limits = msgspec.structs.replace(limits, mean=self.tolerance)
-        return limits
-
-
-class Made(msgspec.Struct, frozen=True):
-    """A model file without a card, how it was quantized, and what int8 costs in its layers."""
-
-    model: bytes
-    method: str = ""
-    costs: tuple[Cost, ...] = ()
+from realtime.runners import open_runner
 
 
 def export(order: Order, part: Path) -> Report:
@@ -106,15 +53,28 @@ def export(order: Order, part: Path) -> Report:
         )
     kinds.check_states(order.kind, card)
     sounds, name = list_sounds(order.data, order.root)
-    if order.kind in kinds.STATIC and order.data and not any(s.part == "train" for s in sounds):
-        raise UsageError(
-            f"{name}: no sound of part train to calibrate with", "see docs/export.md"
-        )
+    if order.data:
+        _check_parts(order.kind, sounds, name)
     if order.stream is not None:
         return _twin(order, part, network, card, sounds, name)
     if card.task == "gate":
         return _gate(order, part, network, card, sounds, name)
     return _tagger(order, part, network, card, sounds, name)
+
+
+def _check_parts(kind: Kind, sounds: list[Sound], name: str) -> None:
+    """Refuse data that would leave calibration or comparison to the bundled sounds, unsaid.
+
+    Raises:
+        UsageError: so.
+    """
+    needed = {"val": "compare"} | ({"train": "calibrate"} if kind in kinds.STATIC else {})
+    for part, use in needed.items():
+        if not any(s.part == part for s in sounds):
+            raise UsageError(
+                f"{name}: no sound of part {part} to {use} with",
+                "see docs/export.md; in a folder, files of one name are in one part",
+            )
 
 
 def _tagger(
@@ -134,9 +94,9 @@ def _tagger(
     made = Made(model)
     if order.kind in kinds.STATIC:
         train = take_clips(card, sounds, "train", order.clips, name)
-        made = _static(order, model, card, source, train, limits.mean * ROOM, part)
+        made = static(order, model, card, source, train, limits.mean * ROOM, part)
     elif order.kind != "float":
-        made = _smaller(order, model)
+        made = smaller(order, model)
     judged = take_clips(card, sounds, "val", order.clips, name)
     part.write_bytes(stamp(made.model, card))
     agreement = verify.compare(source, open_runner(part, threads=1), judged, limits.margin)
@@ -175,12 +135,12 @@ def _gate(
     model, card = (gate.gate_to_onnx if order.onnx else gate.gate_to_tflite)(network, card)
     made = Made(model)
     if order.kind == "float16":
-        made = _smaller(order, model)
+        made = smaller(order, model)
     elif order.kind != "float":
         small = (gate.quantize_weights if order.onnx else weights.tflite_dynamic)(model)
         words = "weights int8, activations as they come"
         made = Made(small, f"{words}, the head float" if order.onnx else words)
-    frames = verify_gate.running_frames(card, sounds, order.clips)
+    frames = verify_gate.running_frames(card, sounds, order.clips, name)
     part.write_bytes(stamp(made.model, card))
     limits = order.limits(verify_gate.LIMITS)
     runner = open_runner(part, threads=1)
@@ -188,84 +148,6 @@ def _gate(
     verify.require(agreement, limits, order.out.name)
     what = f"{len(frames)} frames of {name}, part val"
     return _written(order, part, card, made, agreement, what)
-
-
-def _smaller(order: Order, model: bytes) -> Made:
-    """Weights of fewer bits, without calibration."""
-    if order.kind == "float16":
-        made = Made(weights.tflite_float16(model), "weights float16")
-    elif order.onnx:
-        from export.to_onnx import slimmed
-
-        made = Made(slimmed(weights.onnx_dynamic(model)), "matrices int8 of seven bits")
-    else:
-        made = Made(weights.tflite_dynamic(model), "weights int8")
-    weights.warn_if_large(order.kind, len(model), len(made.model))
-    if order.kind == "dynamic":
-        made = msgspec.structs.replace(made, method=f"{made.method}, activations as they come")
-    return made
-
-
-def _static(
-    order: Order, model: bytes, card: Card, source: Runner, clips: Clips, bound: float,
-    scratch: Path,
-) -> Made:  # fmt: skip
-    """The int8 model: half of the clips calibrate, the others choose.
-
-    While the mean score difference is over `bound`, layers are left in float. Candidates are
-    written to `scratch`.
-    """
-    from export.quantize import Choice, choices, choose
-
-    spans_of, layers_of, quantize, keeps = _tools(order)
-    calibrating, choosing = clips.halves()
-    plan = Plan(card, card.name)
-    spans = spans_of(model, [plan.arrange(w) for w in calibrating.windows])
-    want = verify.scores_of(source, choosing.windows)
-
-    def make(choice: Choice) -> bytes:
-        candidate: bytes = quantize(model, spans, choice)
-        return candidate
-
-    def gaps(candidate: bytes) -> Array:
-        scratch.write_bytes(candidate)
-        have = verify.scores_of(open_runner(scratch, card=card, threads=1), choosing.windows)
-        return verify.gaps(want, have)
-
-    layers = layers_of(model)
-    search = Search(layers, make, gaps)
-    floats: tuple[str, ...] = ()
-    if order.keep not in ("auto", "none"):
-        from export.layers import named
-
-        floats = named(layers, order.keep.split(","))
-    best, choice, error = choose(make, search.error, choices(keeps, floats))
-    costs: list[Cost] = []
-    too_much = error > bound and order.keep == "auto"
-    if order.sensitivity or too_much:
-        costs = search.costs(choice.share)
-    if too_much:
-        found, trial, less = search.keep_worst(choice, costs, bound)
-        if less < error:
-            best, choice = found, trial
-    return Made(best, f"{choice}; {clips.what}", marked(costs, choice, layers))
-
-
-def _tools(order: Order) -> Any:
-    """Of the format: ranges of tensors, layers, the quantizer, and what may stay float."""
-    from export import layers
-
-    if order.onnx:
-        from export import int8_onnx as on
-
-        return on.onnx_spans, layers.onnx_layers, on.onnx_int8, on.KEEPS
-    from functools import partial
-
-    from export import int8_tflite as tf
-
-    full = order.kind == "int8-full"
-    make = partial(tf.tflite_int8, full=full)
-    return tf.tflite_spans, layers.tflite_layers, make, tf.KEEPS_FULL if full else tf.KEEPS
 
 
 def _written(

@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import re
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -19,7 +20,7 @@ from torch import Tensor, nn
 from export.layers import WEIGHTED
 from export.quiet import quiet
 from realtime.card import Card
-from realtime.errors import ModelError, UsageError
+from realtime.errors import ModelError, UsageError, first_line
 from realtime.runners.plan import Plan
 
 OPSET = 20
@@ -42,7 +43,7 @@ def to_onnx(network: nn.Module, card: Card, embedding: bool = False) -> tuple[by
 
     Raises:
         UsageError: a stateful model, or no last linear layer for an embedding.
-        ModelError: the exporter refuses the network, or leaves a BatchNorm in it.
+        ModelError: the exporter refuses the network.
     """
     if card.states:
         raise UsageError(f"{card.name} has states", "only whole-window models are exported")
@@ -50,28 +51,51 @@ def to_onnx(network: nn.Module, card: Card, embedding: bool = False) -> tuple[by
     outputs = [OUTPUT]
     if embedding:
         network, outputs = WithEmbedding(network, card), [OUTPUT, EMBEDDING]
+    model = onnx_of(network, {INPUT: example}, outputs, card.name)
+    left = sorted({n.op_type for n in model.graph.node if "Normalization" in n.op_type})
+    if left:
+        log.warning("%s keeps %s as operators of their own", card.name, ", ".join(left))
+    return model.SerializeToString(), with_names(card)
+
+
+def onnx_of(
+    network: nn.Module, inputs: Mapping[str, Tensor], outputs: Sequence[str], name: str
+) -> Any:
+    """Run torch's exporter, and `slim` what it makes: an `onnx.ModelProto`, float32.
+
+    Args:
+        network: what is called with the tensors, in this order.
+        inputs: by the names that they get; their shapes are the model's.
+        outputs: names for what the network returns, in its order.
+        name: of the model, for messages.
+
+    Raises:
+        ModelError: the exporter refuses the network.
+    """
     try:
         with quiet(), torch.no_grad():
             program = torch.onnx.export(
                 network.eval(),
-                (example,),
+                tuple(inputs.values()),
                 dynamo=True,
                 opset_version=OPSET,
-                input_names=[INPUT],
-                output_names=outputs,
+                input_names=list(inputs),
+                output_names=list(outputs),
                 external_data=False,
                 verbose=False,
             )
     except Exception as e:  # torch's exporters have no common base of errors
-        raise ModelError(f"{card.name} cannot be exported to ONNX: {_first(e)}") from e
+        raise ModelError(f"{name} cannot be exported to ONNX: {first_line(e)}") from e
     if program is None:
-        raise ModelError(f"{card.name} cannot be exported to ONNX")
-    model = program.model_proto
-    left = sorted({n.op_type for n in model.graph.node if "Normalization" in n.op_type})
-    if left:
-        log.warning("%s keeps %s as operators of their own", card.name, ", ".join(left))
+        raise ModelError(f"{name} cannot be exported to ONNX")
+    model = program.model_proto  # made anew at each access
     slim(model)
-    return model.SerializeToString(), msgspec.structs.replace(
+    return model
+
+
+def with_names(card: Card) -> Card:
+    """The card with the names that an export gives to the sound's and the scores' tensors."""
+    return msgspec.structs.replace(
         card, input=msgspec.structs.replace(card.input, name=INPUT), output=OUTPUT
     )
 
@@ -180,8 +204,3 @@ def _share_weights(graph: Any) -> None:
     kept = [w for w in graph.initializer if w.name in used]
     del graph.initializer[:]
     graph.initializer.extend(kept)
-
-
-def _first(e: Exception) -> str:
-    lines = [line for line in str(e).splitlines() if line.strip()]
-    return lines[0][:200] if lines else type(e).__name__

@@ -8,18 +8,18 @@ from __future__ import annotations
 import logging
 import tempfile
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import torch
 from torch import Tensor, nn
 
 from export.layers import WEIGHTED_TFLITE
 from export.quiet import quiet
-from export.to_onnx import INPUT, OUTPUT
+from export.to_onnx import INPUT, OUTPUT, with_names
 from realtime.card import Card
-from realtime.errors import ModelError, UsageError
+from realtime.errors import ModelError, UsageError, first_line
 from realtime.runners.plan import Plan
 
 LAYERS = ("Conv", "Linear")  # how the names of classes of layers with weights begin
@@ -29,15 +29,23 @@ log = logging.getLogger("rt.export.to_tflite")
 
 
 class _Named(nn.Module):
-    """A network whose input and output carry names into the TFLite signature."""
+    """A network whose inputs and outputs carry names into the TFLite signature.
 
-    def __init__(self, network: nn.Module) -> None:
+    Args:
+        network: takes tensors, gives one or a tuple of them.
+        outputs: names for those.
+    """
+
+    def __init__(self, network: nn.Module, outputs: Sequence[str]) -> None:
         super().__init__()
         self.network = network
+        self.outputs = outputs
 
-    def forward(self, features: Tensor) -> dict[str, Tensor]:
-        """Scores of one window."""
-        return {OUTPUT: self.network(features)}
+    def forward(self, **inputs: Tensor) -> dict[str, Tensor]:
+        """What the network gives for the tensors in their order, by name."""
+        given = self.network(*inputs.values())
+        tensors = given if isinstance(given, tuple) else (given,)
+        return dict(zip(self.outputs, tensors, strict=True))
 
 
 def to_tflite(network: nn.Module, card: Card) -> tuple[bytes, Card]:
@@ -60,20 +68,35 @@ def to_tflite(network: nn.Module, card: Card) -> tuple[bytes, Card]:
     if card.states:
         raise UsageError(f"{card.name} has states", "only whole-window models are exported")
     example = torch.zeros(Plan(card, card.name).input_shape)
+    return tflite_of(network, {INPUT: example}, [OUTPUT], card.name), with_names(card)
+
+
+def tflite_of(
+    network: nn.Module, inputs: Mapping[str, Tensor], outputs: Sequence[str], name: str
+) -> bytes:
+    """Run litert-torch, and `slim` what it makes: a TFLite file, float32.
+
+    Args:
+        network: what is called with the tensors, in this order.
+        inputs: by the names that they get; their shapes are the model's.
+        outputs: names for what the network returns, in its order.
+        name: of the model, for messages.
+
+    Raises:
+        ModelError: the converter refuses the network.
+    """
     try:
         with quiet(), tempfile.TemporaryDirectory() as folder:
             import litert_torch
 
             path = Path(folder) / "model.tflite"
-            edge = litert_torch.convert(_Named(network).eval(), sample_kwargs={INPUT: example})
+            edge = litert_torch.convert(
+                _Named(network, outputs).eval(), sample_kwargs=dict(inputs)
+            )
             edge.export(str(path))
-            model = slim(path.read_bytes())
+            return slim(path.read_bytes())
     except Exception as e:  # litert-torch, torch.export and MLIR each raise their own
-        lines = str(e).strip().splitlines() or [type(e).__name__]
-        raise ModelError(f"{card.name} cannot be exported to TFLite: {lines[0][:200]}") from e
-    return model, msgspec.structs.replace(
-        card, input=msgspec.structs.replace(card.input, name=INPUT), output=OUTPUT
-    )
+        raise ModelError(f"{name} cannot be exported to TFLite: {first_line(e)}") from e
 
 
 def slim(model: bytes) -> bytes:

@@ -14,7 +14,8 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from export.calibrate import DEMO, NO_LABEL, Clips
+from export.calibrate import NO_LABEL, Clips
+from export.sounds import DEMO
 from realtime.engine import Engine
 from realtime.errors import ParityError
 from realtime.outputs import Event, Opening, Reading, Start, Stop

@@ -8,11 +8,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from export.calibrate import DEMO, Sound, read_mono
+from export.sounds import DEMO, Sound, read_all, read_mono
 from export.verify import Agreement, Found, Limits, gaps
 from models.gate import GateNetwork
 from realtime.card import Card
-from realtime.errors import AudioError
 from realtime.frontend import one_shot
 from realtime.gate.ideal import runs
 from realtime.runners import Runner
@@ -30,22 +29,32 @@ SHIFT_FRAMES = 10  # openings this close to each other are one opening
 LONGEST_S = 10.0  # of each recording
 
 
-def running_frames(card: Card, sounds: Sequence[Sound], count: int, seed: int = 0) -> Array:
+def running_frames(
+    card: Card, sounds: Sequence[Sound], count: int, name: str, seed: int = 0
+) -> Array:
     """Frames of recordings of part val, one after the other, float32 [frames, mels].
 
     The bundled recording comes first; a hop between two recordings is where they are joined.
+
+    Args:
+        card: what the model is fed.
+        sounds: where to take them from.
+        count: recordings beside the bundled one, at most.
+        name: of the data, for messages.
+        seed: of the drawing.
+
+    Raises:
+        AudioError: not one of the sounds could be read.
     """
     spec = card.input.features
     if spec is None:
         raise ValueError("a gate hears features")
     rng = np.random.default_rng(seed)
     held = [s for s in sounds if s.part == "val" and s.role in ("target", "other", "clip")]
+    chosen = [held[i] for i in rng.permutation(len(held))[:count]]
+    longest = round(LONGEST_S * card.rate)
     pieces = [read_mono(DEMO, card.rate)]
-    for i in rng.permutation(len(held))[:count]:
-        try:
-            pieces.append(read_mono(held[i].file, card.rate)[: round(LONGEST_S * card.rate)])
-        except AudioError:
-            continue  # the calibration has said so
+    pieces += [audio[:longest] for _, audio in read_all(chosen, card.rate, name)]
     return one_shot(spec, np.concatenate(pieces))
 
 

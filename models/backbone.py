@@ -27,7 +27,7 @@ import timm
 from torch import Tensor, nn
 
 from models.pooling import InstanceHead
-from realtime.errors import ModelError, UsageError
+from realtime.errors import ModelError, UsageError, first_line
 
 
 class BackboneConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -82,7 +82,7 @@ class Backbone(nn.Module):
             )
         except (RuntimeError, OSError) as e:
             raise ModelError(
-                f"{config.weights or config.backbone}: {str(e).splitlines()[0]}",
+                f"{config.weights or config.backbone}: {first_line(e)}",
                 "the weights are of another network, or cannot be had",
             ) from e
         self.network: nn.Module = network

@@ -19,7 +19,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from realtime.errors import ModelError
+from realtime.errors import ModelError, first_line
 
 if TYPE_CHECKING:
     from models.transformer_tagger import TransformerTagger
@@ -60,7 +60,7 @@ def read_tensors(path: str) -> Tensors:
         found = torch.load(path, map_location="cpu", weights_only=True)
     except (OSError, RuntimeError, SafetensorError, pickle.UnpicklingError, EOFError) as e:
         raise ModelError(
-            f"{path}: no weights: {str(e).splitlines()[0][:200]}",
+            f"{path}: no weights: {first_line(e)}",
             "give a .safetensors file, or a torch file that holds tensors only",
         ) from e
     for inside in ("model", "state_dict"):

@@ -19,7 +19,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from realtime.errors import MissingExtra, RtError, UsageError
+from realtime.errors import MissingExtra, RtError, UsageError, first_line
 from realtime.outputs.picture import Picture
 from train.fit import fit
 from train.journal import to_toml
@@ -237,9 +237,8 @@ def _storage(url: str) -> optuna.storages.RDBStorage:
                 heartbeat_stale_trial_callback=_again,
             )  # fmt: skip
         except (ImportError, OSError, RuntimeError, ValueError, SQLAlchemyError) as e:
-            why = str(e).strip().splitlines()[0]
             raise UsageError(
-                f"--storage {url}: {why}", "name one like sqlite:///search.db"
+                f"--storage {url}: {first_line(e)}", "name one like sqlite:///search.db"
             ) from e
 
 

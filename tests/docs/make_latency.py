@@ -124,7 +124,8 @@ def twin_file(name: str, folder: Path) -> tuple[Path, Card, int]:
     """A twin's file in float, its card, and by how many frames it is late."""
     import torch
 
-    from export.twin import named, twin_to_onnx
+    from export.to_onnx import with_names
+    from export.twin import twin_to_onnx
     from models import build
     from models.streaming import twin_of
 
@@ -137,7 +138,7 @@ def twin_file(name: str, folder: Path) -> tuple[Path, Card, int]:
     path = folder / f"{name}_stream.onnx"
     if not path.exists():
         path.write_bytes(twin_to_onnx(twin, card)[0])
-    return path, named(card), twin.reach.delay
+    return path, with_names(card), twin.reach.delay
 
 
 def latencies(folder: Path, only: list[str]) -> Iterator[tuple[str, str, Latency]]:

@@ -1,11 +1,11 @@
 """docs/models.md is what tests/docs/make_models.py makes of the code."""
 
-import importlib.util
 import re
 from pathlib import Path
 from types import ModuleType
 
 import pytest
+from kit_files import load
 
 pytest.importorskip("torch", reason="needs the train extra")
 
@@ -15,13 +15,7 @@ COUNTED = ("cnn-multi", "dscnn-s", "bcresnet-1", "m5", "crnn", "linear")  # the 
 
 @pytest.fixture(scope="module")
 def maker() -> ModuleType:
-    path = PROJECT / "tests/docs/make_models.py"
-    spec = importlib.util.spec_from_file_location("make_models", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load(PROJECT / "tests/docs/make_models.py")
 
 
 def test_the_page_is_up_to_date(maker: ModuleType) -> None:

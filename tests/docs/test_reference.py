@@ -8,11 +8,11 @@ import re
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
-from types import ModuleType
 from typing import Any, NoReturn, get_args
 
 import msgspec
 import pytest
+from kit_files import load
 
 from realtime import errors
 from realtime.card import parse_card
@@ -29,15 +29,6 @@ SCRIPTS: dict[str, str] = tomllib.loads((PROJECT / "pyproject.toml").read_text()
     "scripts"
 ]
 OPTION = re.compile(r"(?<![\w-])(--[a-z][a-z-]*|-[a-z])(?![\w-])")
-
-
-def load(path: Path) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 reference = load(PROJECT / "tests/docs/make_reference.py")

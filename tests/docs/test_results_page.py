@@ -1,6 +1,5 @@
 """docs/results.md has every row of tests/docs/results_rows.py, and what was measured of it."""
 
-import importlib.util
 import re
 import sys
 from collections import Counter
@@ -9,6 +8,7 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+from kit_files import load
 
 pytest.importorskip("torch", reason="needs the train extra")
 
@@ -17,14 +17,8 @@ PROJECT = Path(__file__).resolve().parents[2]
 
 @pytest.fixture(scope="module")
 def maker() -> Iterator[ModuleType]:
-    path = PROJECT / "tests/docs/make_results.py"
-    spec = importlib.util.spec_from_file_location("make_results", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
     before = list(sys.path)
-    spec.loader.exec_module(module)
-    yield module
+    yield load(PROJECT / "tests/docs/make_results.py")
     sys.path[:] = before
 
 

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
+import copy
+import hashlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from kit_export import LABELS, SPEC, trial_card
 
-from realtime.card import FORMAT, Card, InputSpec
 from realtime.features import FeatureSpec
-
-SPEC = FeatureSpec(
-    kind="mel", rate=16_000, frame=480, mels=40, log_floor=1e-5, mean=-4.0, std=4.0
-)
-LABELS = ("yes", "no", "up", "unknown")
 
 
 @pytest.fixture(scope="session")
@@ -32,22 +29,7 @@ def make_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., P
         torch.set_num_threads(1)  # two wait for each other on a busy machine
         torch.manual_seed(1)
         network = build(shape, len(LABELS))
-        layout = "bct" if spec.kind == "waveform" else "bctf"
-        card = Card(
-            format=FORMAT,
-            name="trial",
-            task="tag",
-            input=InputSpec(kind="features", features=spec, layout=layout),
-            rate=spec.rate,
-            window_s=1.0,
-            hop_s=0.1,
-            labels=LABELS,
-            scores="logit_softmax",
-            licence="CC0",
-            measured=({"figure": "none"},),
-            recipe={"name": "trial"},
-            digest=spec.digest(),
-        )
+        card = trial_card(spec)
         clips = calibrate.take_clips(card, [], "train", 20, "demo")
         windows = torch.from_numpy(clips.windows)[:, None]
         network.train()
@@ -88,3 +70,32 @@ def call(capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, st
         return status, out, err
 
     return run
+
+
+MADE: dict[str, Any] = {}
+
+
+@pytest.fixture(autouse=True)
+def convert_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same network is converted once: a converter takes seconds, its file is the same."""
+    pytest.importorskip("torch", reason="needs the train extra")
+    from export import gate, to_onnx, to_tflite, twin
+
+    def once(convert: Callable[..., Any]) -> Callable[..., Any]:
+        def found(network: Any, inputs: Any, outputs: Any, name: str) -> Any:
+            shapes = {name: tuple(tensor.shape) for name, tensor in inputs.items()}
+            key = hashlib.sha256(f"{convert.__name__} {network} {shapes} {outputs}".encode())
+            for tensor in network.state_dict().values():
+                key.update(tensor.numpy().tobytes())
+            if key.hexdigest() not in MADE:
+                MADE[key.hexdigest()] = convert(network, inputs, outputs, name)
+            return copy.deepcopy(MADE[key.hexdigest()])
+
+        return found
+
+    for convert, modules in (
+        (to_onnx.onnx_of, (to_onnx, gate, twin)),
+        (to_tflite.tflite_of, (to_tflite, gate, twin)),
+    ):
+        for module in modules:
+            monkeypatch.setattr(module, convert.__name__, once(convert))

@@ -7,32 +7,20 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from kit_export import LABELS, trial_card
 
 torch = pytest.importorskip("torch", reason="needs the train extra")
 pytest.importorskip("safetensors", reason="needs the train extra")
 
-from export import calibrate, command, quantize, verify  # noqa: E402
+from export import calibrate, quantize, verify  # noqa: E402
 from export.stamp import stamp  # noqa: E402
 from models.checkpoint import load_model  # noqa: E402
-from realtime.card import FORMAT, Card, InputSpec  # noqa: E402
 from realtime.errors import ParityError  # noqa: E402
-from realtime.features import FeatureSpec  # noqa: E402
 from realtime.runners import open_runner  # noqa: E402
 
-SPEC = FeatureSpec(
-    kind="mel", rate=16_000, frame=480, mels=40, log_floor=1e-5, mean=-4.0, std=4.0
-)
-LABELS = ("yes", "no", "up", "unknown")
 
-
-def run(capsys, *words: str | Path) -> tuple[int, str, str]:
-    status = command.main([str(w) for w in words])
-    out, err = capsys.readouterr()
-    return status, out, err
-
-
-def check_route(checkpoint: Path, out: Path, capsys, kind: str) -> None:
-    status, text, err = run(capsys, checkpoint, "-o", out, "--clips", "40", "--json")
+def check_route(checkpoint: Path, out: Path, call, kind: str) -> None:
+    status, text, err = call(checkpoint, "-o", out, "--clips", "40", "--json")
     assert status == 0, err
     report = json.loads(text)
     assert report["kind"].endswith(kind)
@@ -55,17 +43,17 @@ def check_route(checkpoint: Path, out: Path, capsys, kind: str) -> None:
     assert scores.sum() == pytest.approx(1.0, abs=1e-5)
 
 
-def test_onnx_float(checkpoint, tmp_path, capsys):
+def test_onnx_float(checkpoint, tmp_path, call):
     pytest.importorskip("onnxscript", reason="needs the export extra")
-    check_route(checkpoint, tmp_path / "trial.onnx", capsys, "float")
+    check_route(checkpoint, tmp_path / "trial.onnx", call, "float")
 
 
 @pytest.mark.parametrize("name", ["ears.onnx", "ears_q.onnx"])
-def test_an_embedding_as_a_second_output(checkpoint, tmp_path, capsys, name):
+def test_an_embedding_as_a_second_output(checkpoint, tmp_path, call, name):
     pytest.importorskip("onnxscript", reason="needs the export extra")
     ort = pytest.importorskip("onnxruntime")
     out = tmp_path / name
-    status, _, err = run(capsys, checkpoint, "--embedding", "-o", out, "--clips", "40")
+    status, _, err = call(checkpoint, "--embedding", "-o", out, "--clips", "40")
     assert status == 0, err
     session = ort.InferenceSession(out)
     assert [(o.name, o.shape) for o in session.get_outputs()] == [
@@ -83,19 +71,19 @@ def test_an_embedding_as_a_second_output(checkpoint, tmp_path, capsys, name):
     np.testing.assert_allclose(have, want, atol=1e-4 if name == "ears.onnx" else 0.5)
 
 
-def test_only_taggers_in_onnx_give_an_embedding(checkpoint, tmp_path, capsys):
+def test_only_taggers_in_onnx_give_an_embedding(checkpoint, tmp_path, call):
     pytest.importorskip("litert_torch", reason="needs the export extra on x86-64")
     out = tmp_path / "ears.tflite"
-    status, _, err = run(capsys, checkpoint, "--embedding", "-o", out)
+    status, _, err = call(checkpoint, "--embedding", "-o", out)
     assert (status, out.exists()) == (2, False)
     assert "--embedding" in err
 
 
-def test_onnx_int8_and_its_smallness(checkpoint, tmp_path, capsys):
+def test_onnx_int8_and_its_smallness(checkpoint, tmp_path, call):
     onnx = pytest.importorskip("onnx", reason="needs the export extra")
     pytest.importorskip("onnxscript", reason="needs the export extra")
     out = tmp_path / "trial_q.onnx"
-    check_route(checkpoint, out, capsys, "int8")
+    check_route(checkpoint, out, call, "int8")
     model = onnx.load(out)
     kinds = [n.op_type for n in model.graph.node]
     assert kinds.count("QuantizeLinear") > 5
@@ -109,9 +97,9 @@ def test_onnx_int8_and_its_smallness(checkpoint, tmp_path, capsys):
 @pytest.mark.slow
 @pytest.mark.timeout(400)
 @pytest.mark.parametrize("name", ["trial.tflite", "trial_q.tflite"])
-def test_tflite(checkpoint, tmp_path, capsys, name):
+def test_tflite(checkpoint, tmp_path, call, name):
     pytest.importorskip("litert_torch", reason="needs the export extra on x86-64")
-    check_route(checkpoint, tmp_path / name, capsys, "int8" if "_q" in name else "float")
+    check_route(checkpoint, tmp_path / name, call, "int8" if "_q" in name else "float")
     interpreter = pytest.importorskip("ai_edge_litert.interpreter")
     mapped = interpreter.Interpreter(model_path=str(tmp_path / name))
     held = interpreter.Interpreter(model_content=(tmp_path / name).read_bytes())
@@ -121,7 +109,7 @@ def test_tflite(checkpoint, tmp_path, capsys, name):
 
 
 def test_a_model_that_disagrees_is_refused_and_not_left(
-    checkpoint, tmp_path, capsys, monkeypatch
+    checkpoint, tmp_path, call, monkeypatch
 ):
     onnx = pytest.importorskip("onnx", reason="needs the export extra")
     pytest.importorskip("onnxscript", reason="needs the export extra")
@@ -137,7 +125,7 @@ def test_a_model_that_disagrees_is_refused_and_not_left(
         return stamp(proto.SerializeToString(), card)
 
     monkeypatch.setattr("export.job.stamp", spoiled)
-    status, text, err = run(capsys, checkpoint, "-o", out, "--clips", "40")
+    status, text, err = call(checkpoint, "-o", out, "--clips", "40")
     assert status == ParityError.status == 7
     assert "does not agree" in err
     assert text == ""
@@ -145,17 +133,17 @@ def test_a_model_that_disagrees_is_refused_and_not_left(
     assert [p.name for p in tmp_path.iterdir()] == ["trial.onnx"]
 
 
-def test_tolerance_refuses_what_the_default_takes(checkpoint, tmp_path, capsys):
+def test_tolerance_refuses_what_the_default_takes(checkpoint, tmp_path, call):
     pytest.importorskip("onnxscript", reason="needs the export extra")
-    out = tmp_path / "trial_q.onnx"
-    words = (checkpoint, "-o", out, "--clips", "20", "--tolerance", "1e-9")
-    assert run(capsys, *words)[0] == 7
+    out = tmp_path / "trial.onnx"
+    words = (checkpoint, "-o", out, "--clips", "10", "--tolerance", "1e-12")
+    assert call(*words)[0] == 7
     assert not list(tmp_path.iterdir())
 
 
-def test_wrong_use(checkpoint, tmp_path, capsys, monkeypatch):
+def test_wrong_use(checkpoint, tmp_path, call, monkeypatch):
     def status(*words) -> tuple[int, str]:
-        code, _, err = run(capsys, *words)
+        code, _, err = call(*words)
         assert "Traceback" not in err
         return code, err
 
@@ -166,27 +154,23 @@ def test_wrong_use(checkpoint, tmp_path, capsys, monkeypatch):
     assert status(checkpoint)[0] == 2
     assert status(checkpoint, "-o", good, "--clips", "1")[0] == 2
     assert status(checkpoint, "-o", good, "--data", tmp_path / "none.csv")[0] == 2
+    for share in ("nan", "0", "-0.1", "2"):
+        assert status(checkpoint, "-o", good, f"--tolerance={share}")[0] == 2, share
     assert status(text, "-o", good)[0] == 3
     assert status(tmp_path / "missing.safetensors", "-o", good)[0] == 3
     assert status(checkpoint, "-o", tmp_path / "no" / "a.onnx")[0] == 6
+    folder = tmp_path / "b.onnx"
+    folder.mkdir()
+    code, err = status(checkpoint, "-o", folder)
+    assert code == 6
+    assert "is a folder" in err
+    folder.rmdir()
     monkeypatch.setattr("export.quiet.find_spec", lambda name: None)
     code, err = status(checkpoint, "-o", tmp_path / "a.tflite")
     assert code == 5
     assert "litert-torch" in err
     assert "rt-tag[export]" in err
     assert [p.name for p in tmp_path.iterdir()] == ["text.safetensors"]
-
-
-def test_calibration_never_reads_test_rows(tmp_path, checkpoint):
-    manifest = tmp_path / "data.csv"
-    rows = ["file,label,group,split,role"]
-    for part in ("train", "val", "test"):
-        rows += [f"{part}/{i}.wav,yes,{i},{part},clip" for i in range(3)]
-    manifest.write_text("\n".join(rows))
-    sounds, name = calibrate.list_sounds(manifest, None)
-    assert name == "data.csv"
-    assert {s.part for s in sounds} == {"train", "val"}
-    assert sounds[0].file == tmp_path / "train" / "0.wav"
 
 
 def test_spans_cover_a_share_of_windows():
@@ -207,17 +191,7 @@ def test_one_event_may_become_two_but_none_may_appear():
 def test_scores_that_are_no_numbers_are_no_agreement():
     class Fixed:
         runtime = "none"
-        card = Card(
-            format=FORMAT,
-            name="fixed",
-            task="tag",
-            input=InputSpec(kind="features", features=SPEC),
-            rate=SPEC.rate,
-            window_s=1.0,
-            hop_s=0.1,
-            labels=LABELS,
-            scores="softmax",
-        )
+        card = trial_card(scores="softmax")
 
         def __init__(self, value: float) -> None:
             self.value = value

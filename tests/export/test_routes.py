@@ -158,11 +158,13 @@ def test_calibration_without_sound(call, checkpoint, tmp_path):
     out = tmp_path / "t_q.onnx"
     empty = tmp_path / "empty"
     (empty / "yes").mkdir(parents=True)
-    lists = tmp_path / "val.csv"
-    lists.write_text("file,label,group,split,role\na.wav,yes,1,val,clip\n")
+    lists = {part: tmp_path / f"{part}.csv" for part in ("train", "val")}
+    for part, path in lists.items():
+        path.write_text(f"file,label,group,split,role\na.wav,yes,1,{part},clip\n")
     for data, want, says in (
         (empty, 2, "no sound of part train or val"),
-        (lists, 2, "no sound of part train"),
+        (lists["val"], 2, "no sound of part train to calibrate"),
+        (lists["train"], 2, "no sound of part val to compare"),
         (folder_of(tmp_path, b"this is no sound"), 4, "could be read"),
     ):
         status, text, err = call(checkpoint, "-o", out, "--data", data)

@@ -7,23 +7,21 @@ import functools
 import msgspec
 import numpy as np
 import pytest
+from kit_export import SPEC, trial_card
 
 torch = pytest.importorskip("torch", reason="needs the train extra")
 
-from export.calibrate import DEMO, read_mono  # noqa: E402
+from export.sounds import DEMO, read_mono  # noqa: E402
 from export.stamp import stamp  # noqa: E402
-from export.twin import steps_of, twin_to_onnx, twin_to_tflite  # noqa: E402
+from export.twin import twin_to_onnx, twin_to_tflite  # noqa: E402
 from export.verify import events_of  # noqa: E402
 from models import build  # noqa: E402
 from models.streaming import TwinRunner, twin_of  # noqa: E402
-from realtime.card import FORMAT, Card, Decision, InputSpec  # noqa: E402
+from realtime.card import Card, Decision  # noqa: E402
 from realtime.errors import RunnerError  # noqa: E402
-from realtime.features import FeatureSpec  # noqa: E402
+from realtime.frontend import one_shot  # noqa: E402
 from realtime.runners import open_runner  # noqa: E402
 
-SPEC = FeatureSpec(
-    kind="mel", rate=16_000, frame=480, mels=40, log_floor=1e-5, mean=-4.0, std=4.0
-)
 NETWORKS = {
     "dscnn": {"network": "dscnn", "stem": 8, "stages": [[12, 1, 2], [16, 2, 1]]},
     "crnn": {
@@ -38,21 +36,10 @@ def tagger(name: str):
     torch.manual_seed(2)
     labels = ("yes", "no", "up")
     network = build(NETWORKS[name], len(labels))
-    card = Card(
-        format=FORMAT,
-        name="trial",
-        task="tag",
-        input=InputSpec(kind="features", features=SPEC),
-        rate=SPEC.rate,
-        window_s=1.0,
-        hop_s=0.1,
-        labels=labels,
-        thresholds={"default": 0.4},
-        scores="logit_softmax",
-        decision=Decision(exclusive=True),
-        digest=SPEC.digest(),
+    card = trial_card(
+        labels=labels, thresholds={"default": 0.4}, decision=Decision(exclusive=True)
     )
-    frames = torch.from_numpy(steps_of(msgspec.structs.replace(card, window_s=0.99), sound()))
+    frames = torch.from_numpy(steps_of(97, sound()))
     with torch.no_grad():
         network.train()(frames[:, None])
         network.eval()
@@ -71,11 +58,17 @@ def sound() -> np.ndarray:
     return read_mono(DEMO, SPEC.rate)
 
 
+def steps_of(frames: int, audio: np.ndarray) -> np.ndarray:
+    """Running sound, so many frames a step: float32 [steps, frames, mels]."""
+    found = one_shot(SPEC, audio)
+    return found[: len(found) // frames * frames].reshape(-1, frames, found.shape[1])
+
+
 def check(model: bytes, card: Card, source: TwinRunner, path) -> None:
     path.write_bytes(stamp(model, card))
     runner = open_runner(path)
     assert runner.card.states == card.states
-    steps = steps_of(card, sound())
+    steps = steps_of(card.window_frames, sound())
     ours, theirs = (np.stack([r.run(step) for step in steps]) for r in (runner, source))
     np.testing.assert_allclose(ours, theirs, atol=1e-4)
     assert theirs.std(0).min() > 0.02, "scores that never change show nothing"

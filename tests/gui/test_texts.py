@@ -1,17 +1,15 @@
 """Words: every text is translated, and formatted as in English."""
 
-import importlib.util
 import string
 from pathlib import Path
 
 import pytest
+from kit_files import load
 
 from gui import i18n
 
 ROOT = Path(__file__).parents[2]
-place = importlib.util.spec_from_file_location("texts", ROOT / "tests/docs/make_texts.py")
-make_texts = importlib.util.module_from_spec(place)
-place.loader.exec_module(make_texts)
+make_texts = load(ROOT / "tests/docs/make_texts.py")
 
 LANGUAGES = sorted(set(i18n.NAMES) - {"en"})
 

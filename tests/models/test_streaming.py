@@ -154,7 +154,8 @@ def test_card():
 
 
 def test_whole_windows_give_the_same_events(tmp_path):
-    from export.calibrate import DEMO, read_mono, take_clips
+    from export.calibrate import take_clips
+    from export.sounds import DEMO, read_mono
     from export.verify import events_of
 
     sound = tmp_path / "part.wav"

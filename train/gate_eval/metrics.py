@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from realtime.gate.ideal import HOPS_PER_S, runs
+from realtime.learn.judging import auc
 
 Bools = NDArray[np.bool_]
 Scores = NDArray[np.float32]
@@ -83,18 +84,6 @@ def phrases(label: Bools, opened: Bools) -> Phrases:
             hops = int(closed[0]) if len(closed) else limit - end
             out.overhang_ms.append(hops * HOP_MS)
     return out
-
-
-def auc(label: Bools, score: Scores) -> float:
-    """Area under the ROC curve; half for ties; nan without both classes."""
-    up, down = int(label.sum()), int((~label).sum())
-    if not up or not down:
-        return math.nan
-    values, place = np.unique(score, return_inverse=True)
-    of_up = np.bincount(place[label], minlength=len(values)).astype(float)
-    of_down = np.bincount(place[~label], minlength=len(values)).astype(float)
-    below = np.cumsum(of_down) - of_down
-    return float((of_up * (below + of_down / 2)).sum() / (up * down))
 
 
 def balanced_accuracy(label: Bools, opened: Bools) -> float:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from export import calibrate
+from export import sounds
 from realtime.errors import UsageError
 from train.bank import open_bank, read_mono
 from train.command import main as rt_train
@@ -39,7 +39,7 @@ def test_a_part_of_a_file_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 def test_an_export_hears_the_part_too(tmp_path: Path) -> None:
     ramp = np.arange(8000, dtype=np.float32) / 8192
     soundfile.write(tmp_path / "long.wav", ramp, 8000, subtype="FLOAT")
-    heard = calibrate.read_mono(tmp_path / part_of("long.wav", 0.25, 0.5), 8000)
+    heard = sounds.read_mono(tmp_path / part_of("long.wav", 0.25, 0.5), 8000)
     assert np.array_equal(heard, ramp[2000:4000])
 
 
