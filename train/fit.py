@@ -51,6 +51,7 @@ def fit(
     device = begin(recipe.fit, out)
     rows = read_manifest(Path(recipe.data.manifest))
     recipe = with_labels(recipe, rows)
+    card_of(recipe, 0)  # what its card cannot say is refused before hours of training
     kind = CachedBatches if recipe.data.cached else Batches
     batches = processes.in_turn(lambda: kind(recipe, rows))
     network = placed(build(recipe.model, len(recipe.data.labels)), device)
@@ -103,8 +104,12 @@ def _averaged(
     return said if run.keep_if_best(mean, card, dict(recipe.model), said.figure) else None
 
 
-def card_of(recipe: Recipe, steps: int, said: Verdict) -> Card:
-    """The card of a model trained so."""
+def card_of(recipe: Recipe, steps: int, said: Verdict | None = None) -> Card:
+    """The card of a model trained so.
+
+    Raises:
+        CardError: the recipe has labels, a rule or thresholds that contradict each other.
+    """
     return Card(
         format=FORMAT,
         name=recipe.name,
@@ -123,7 +128,9 @@ def card_of(recipe: Recipe, steps: int, said: Verdict) -> Card:
         decision=_decision(recipe),
         licence=recipe.data.licence,
         trained_on=recipe.data.trained_on,
-        measured=(
+        measured=()
+        if said is None
+        else (
             {
                 "figure": f"{said.name} {said.figure:.4f}",
                 "data": "validation part",

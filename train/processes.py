@@ -61,13 +61,16 @@ def pick_device(name: str) -> torch.device:
     """The device that a recipe asks for; under torchrun the process's own, and the others met.
 
     Raises:
-        UsageError: cuda is asked for and there is none.
+        UsageError: cuda is asked for and there is none, or what torch does not know.
     """
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
     if name == "cuda" and not torch.cuda.is_available():
         raise UsageError("fit.device is cuda and there is none", "use auto or cpu")
-    device = torch.device(name)
+    try:
+        device = torch.device(name)
+    except RuntimeError as e:
+        raise UsageError(f"fit.device is {name}", "use auto, cpu or cuda") from e
     if "TORCHELASTIC_RUN_ID" in os.environ:
         if name == "cuda":
             device = torch.device("cuda", int(os.environ["LOCAL_RANK"]))

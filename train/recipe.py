@@ -18,6 +18,7 @@ from realtime.errors import UsageError
 from realtime.features import FeatureSpec
 from realtime.toml import read_toml
 from train.manifest import Row, labels_of
+from train.ranges import check_ranges
 from train.tables import Augment, Data, Fit, Loss, Mix, plain
 
 Kind = TypeVar("Kind", bound=msgspec.Struct)
@@ -92,12 +93,15 @@ def convert_recipe(data: dict[str, Any], kind: type[Kind], path: Path) -> Kind:
     """Tables as a recipe of some kind.
 
     Raises:
-        UsageError: a key is unknown (with the nearest match), missing or of the wrong type.
+        UsageError: a key is unknown (with the nearest match), missing, of the wrong type or
+            out of range.
     """
     try:
-        return msgspec.convert(data, kind)
+        recipe = msgspec.convert(data, kind)
     except msgspec.ValidationError as e:
         raise UsageError(f"{path}: {e}{_nearest(str(e), kind)}", "see docs/recipes.md") from e
+    check_ranges(recipe, str(path))
+    return recipe
 
 
 def with_labels(recipe: Recipe, rows: Iterable[Row]) -> Recipe:

@@ -12,7 +12,7 @@ pytest.importorskip("safetensors", reason="needs the train extra")
 
 import models  # noqa: E402
 from models.checkpoint import load_model, load_tensors  # noqa: E402
-from realtime.errors import ModelError, UsageError  # noqa: E402
+from realtime.errors import CardError, ModelError, UsageError  # noqa: E402
 from train.batches import Batches  # noqa: E402
 from train.clips import active_span, crop, edge_of, place, stretched  # noqa: E402
 from train.command import main as rt_train  # noqa: E402
@@ -203,3 +203,16 @@ def test_what_is_no_checkpoint_is_said(tmp_path: Path) -> None:
     path.write_text("not a checkpoint at all, but long enough")
     with pytest.raises(ModelError, match="no checkpoint"):
         load_model(path)
+
+
+def test_a_card_that_cannot_be_is_said_before_training(tmp_path: Path) -> None:
+    manifest = tmp_path / "m.csv"
+    manifest.write_text("file,label,group,split,role\nnone.wav,yes,ann,train,clip\n")
+    changes = (
+        f"data.manifest={manifest}",
+        f"data.root={tmp_path}",
+        'data.labels=["yes", "no"]',
+    )
+    recipe = read_recipe(RECIPE, changes)
+    with pytest.raises(CardError, match="background names silence, unknown"):
+        fit(recipe, tmp_path / "run")

@@ -50,6 +50,18 @@ def test_no_path_of_this_machine_gets_into_a_card() -> None:
         ("fit.steps", "no value"),
         ("features.hop=0", "hop"),
         ("name.x=1", "no table"),
+        ("fit.steps=0", "fit.steps is 0: use 1 or more"),
+        ("fit.rate=nan", "fit.rate is nan: use 0 or more"),
+        ("fit.seed=-1", "fit.seed is -1"),
+        ("mix.batch=0", "mix.batch is 0"),
+        ("mix.talk=2", "mix.talk is 2: use 0 to 1"),
+        ("mix.silence=0.99", "make 1.06 together"),
+        ("augment.level_db=[nan, 0]", "augment.level_db"),
+        ("window_s=0", "window_s is 0"),
+        ("model.dropout=nan", "model.dropout is nan: use a number"),
+        ("thresholds.yes=2", "thresholds.yes is 2: use 0 to 1"),
+        ("name=../../x", "a folder has to bear it"),
+        ("name=", "a folder has to bear it"),
     ],
 )
 def test_a_wrong_change_is_said(change: str, said: str) -> None:

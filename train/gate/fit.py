@@ -45,6 +45,7 @@ def fit_gate(recipe: GateRecipe, out: Path) -> Path:
     device = begin(recipe.fit, out)
     if parts_of(recipe.fit) > 1:
         raise UsageError("a gate's batches are not parted", "leave out fit.parts and torchrun")
+    card_of(recipe, 0, 0.0)  # what its card cannot say is refused before hours of training
     rows = read_manifest(Path(recipe.data.manifest))
     mixtures = Mixtures(recipe, rows)
     others = Mixtures(recipe, rows, "val")
