@@ -146,9 +146,11 @@ class StepsMaker:
         parts = [self.place(name) for name in node.inputs]
         widest = max(parts, key=lambda p: (p.size, len(p.shape)))
         # one number may stand for all; other ways to broadcast are not known here
-        if any(p.size not in (1, widest.size) for p in parts):
+        shape = np.broadcast_shapes(*(p.shape for p in parts))
+        one_for_one = math.prod(shape) == widest.size  # not so of a row and a column
+        if not one_for_one or any(p.size not in (1, widest.size) for p in parts):
             raise Unknown(node.kind)
-        out = self._room(widest.shape)
+        out = self._room(shape)
         a, b = parts[0], parts[-1]
         by = [int(p.size > 1) for p in (a, b)]
         self.emit(ELEMENTWISE[node.kind], out.at, a.at, b.at, out.size, 0, *by)

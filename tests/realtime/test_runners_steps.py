@@ -7,9 +7,10 @@ from realtime.gate import scoring
 from realtime.gate.ears import functions
 from realtime.library import find_model
 from realtime.runners import open_runner
-from realtime.runners.graph import read_graph
+from realtime.runners.graph import Node, read_graph
 from realtime.runners.program import run
 from realtime.runners.steps import steps_of
+from realtime.runners.steps_maker import StepsMaker
 
 onnx = pytest.importorskip("onnx", reason="making models needs onnx")
 
@@ -89,3 +90,21 @@ def rng_frames():
         return np.random.default_rng(0).normal(-6, 4, (count, width)).astype(np.float32)
 
     return frames
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "size"),
+    [((1, 4), (1, 4), 4), ((1, 4), (1,), 4), ((1, 1, 4), (1, 4), 4), ((1, 4), (4, 1), 0)],
+)
+def test_a_row_and_a_column_are_not_added_in_pairs(one, other, size):
+    """As many numbers, and yet the runtime makes a table of them."""
+    values = {"a": np.ones(one, np.float32), "b": np.ones(other, np.float32)}
+    maker = StepsMaker(values)
+    add = Node("Add", ["a", "b"], ["sum"], {})
+    if size:
+        maker.add(add)
+        assert maker.place("sum").shape == (values["a"] + values["b"]).shape
+        assert maker.place("sum").size == size
+    else:
+        with pytest.raises(ValueError, match="Add"):
+            maker.add(add)
