@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from models import LOADED, build
 from realtime.card import Card, parse_card
-from realtime.errors import ModelError, OutputError
+from realtime.errors import ModelError, OutputError, UsageError
 
 
 def save_checkpoint(
@@ -84,15 +84,23 @@ def load_model(path: Path) -> tuple[nn.Module, Card]:
     """The network of a checkpoint, ready to score, and its card.
 
     Raises:
-        ModelError: no checkpoint, or tensors that do not fit the network.
+        ModelError: no checkpoint, no network in it, or tensors that do not fit it.
     """
     tensors, header = load_tensors(path, "model.")
     if "rt.card" not in header or "rt.network" not in header:
         raise ModelError(f"{path}: the header holds no card", "give a checkpoint of rt-train")
     card = parse_card(header["rt.card"], str(path))
-    network = build(msgspec.json.decode(header["rt.network"]), len(card.labels))
+    try:
+        description = msgspec.json.decode(header["rt.network"], type=dict[str, Any])
+        network = build(description, len(card.labels))
+    except (msgspec.MsgspecError, UsageError) as e:
+        raise ModelError(
+            f"{path}: the header describes no network: {e}",
+            "was it made by another version of rt-train?",
+        ) from e
     try:
         network.load_state_dict(tensors)
     except RuntimeError as e:
-        raise ModelError(f"{path}: {e}", "the checkpoint is of another network") from e
+        faults = " ".join(str(e).split())[:200]  # a line for each tensor, of hundreds
+        raise ModelError(f"{path}: {faults}", "the checkpoint is of another network") from e
     return network.eval(), card

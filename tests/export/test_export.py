@@ -173,6 +173,31 @@ def test_wrong_use(checkpoint, tmp_path, call, monkeypatch):
     assert [p.name for p in tmp_path.iterdir()] == ["text.safetensors"]
 
 
+@pytest.mark.parametrize(
+    ("network", "says"),
+    [
+        ('{"network": ', "describes no network"),
+        ("[1]", "describes no network"),
+        ('{"network": "dscn"}', "no network 'dscn'"),
+        ('{"network": "dscnn", "stems": 8}', "stems"),
+        ('{"network": "dscnn", "stem": 8}', "Missing key"),
+        (None, "holds no card"),
+    ],
+)
+def test_checkpoints_of_no_network(call, tmp_path, network, says):
+    from safetensors.torch import save_file
+
+    header = {"rt.card": trial_card().to_json()}
+    header |= {"rt.network": network} if network else {}
+    path = tmp_path / "best.safetensors"
+    save_file({"model.x": torch.zeros(1)}, path, header)
+    status, _, err = call(path, "-o", tmp_path / "a.onnx")
+    assert status == 3, err
+    assert says in err
+    assert err.count("\n") == 1
+    assert [p.name for p in tmp_path.iterdir()] == [path.name]
+
+
 def test_spans_cover_a_share_of_windows():
     low = np.linspace(-1, 0, 101, dtype=np.float32)
     spans = quantize.Spans({"a": low}, {"a": 10 + low})
