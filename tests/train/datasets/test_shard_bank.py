@@ -20,6 +20,7 @@ from train.command import main as rt_train  # noqa: E402
 from train.datasets.shard_bank import ShardBank, Shards  # noqa: E402
 from train.datasets.shard_contents import contents_of  # noqa: E402
 from train.datasets.shards import write_shards  # noqa: E402
+from train.datasets.statistics import statistics  # noqa: E402
 from train.datasets.turns import TOGETHER, Turns  # noqa: E402
 from train.fit import fit  # noqa: E402
 from train.manifest import Row, part_of, read_manifest, write_manifest  # noqa: E402
@@ -70,6 +71,7 @@ def test_the_sound_is_that_of_the_files(tones: Path, rows: list[Row]) -> None:
         for i in range(len(rows)):
             assert np.array_equal(ours.clip(i), theirs.clip(i)), rows[i].file
             assert np.array_equal(ours.clip(i, 100, 50), theirs.clip(i, 100, 50))
+    assert statistics(in_shards(tones), rows) == statistics(recipe_of(tones), rows)
 
 
 @pytest.mark.parametrize("more", [(), ("loss.kind=bce", "mix.events=0.4")])
