@@ -123,6 +123,11 @@ def _stream(args: argparse.Namespace) -> int:
         f"{alarms:.2f} an hour (under {bound:.2f} at 95 %); "
         f"delay {out['delay_s']['median']:.2f} s, 95 % under {out['delay_s']['p95']:.2f} s"
     )
+    near = out["missed"]
+    console.print(
+        f"{sum(near.values())} words missed: {near['under_half']} under half of the threshold, "
+        f"{near['under']} under it, {near['brief']} over it, but not for long enough"
+    )
     table = Table("label", "words", "recall %", "false alarms")
     for name, row in out["per_label"].items():
         table.add_row(

@@ -1,7 +1,7 @@
 """`rt-eval stream`: a model as people use it, on a long recording with a truth.
 
-Recall, wrong words, false alarms an hour, and the delay from a word's end to its event. The
-engine is the live one; only the source is a file.
+Recall, wrong words, false alarms an hour, the delay from a word's end to its event, and how
+near the missed words came. The engine is the live one; only the source is a file.
 """
 
 from __future__ import annotations
@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import numpy as np
 
+from realtime.decide import threshold_of
 from realtime.engine import Engine
 from realtime.errors import UsageError
 from realtime.outputs import Event, Opening, Reading, Start
@@ -62,6 +64,32 @@ class Collector:
         """Nothing to close."""
 
 
+class Listener(Collector):
+    """A collector that also keeps how near each word came.
+
+    Args:
+        truth: the words.
+        labels: names of the scores.
+
+    Attributes:
+        peaks: highest score, smoothed as it is decided on, of each word's label while a start
+            would have counted; float32 [words].
+    """
+
+    def __init__(self, truth: Sequence[Truth], labels: Sequence[str]) -> None:
+        super().__init__()
+        self.peaks = np.zeros(len(truth), np.float32)
+        self._label = np.array([labels.index(w.label) for w in truth], np.int64)
+        self._from = np.array([w.start_s - EARLY_S for w in truth])
+        self._until = np.array([w.end_s + LATE_S for w in truth])
+
+    def reading(self, reading: Reading) -> None:
+        """Look at the words that are near."""
+        near = np.flatnonzero((self._from <= reading.t) & (reading.t <= self._until))
+        scores = reading.scores[self._label[near]]
+        self.peaks[near] = np.maximum(self.peaks[near], scores)
+
+
 def match(starts: Sequence[Start], truth: Sequence[Truth]) -> Hits:
     """Assign each start to the first free word of its label in whose time it falls."""
     hits = Hits({}, 0, [])
@@ -108,6 +136,26 @@ def figures(hits: Hits, truth: Sequence[Truth], seconds: float) -> dict[str, Any
     }
 
 
+def missed(hits: Hits, peaks: Sequence[float], thresholds: Sequence[float]) -> dict[str, int]:
+    """The words that were missed, by how near they came.
+
+    Args:
+        hits: what was found.
+        peaks: of each word, see `Listener`.
+        thresholds: of each word's label.
+
+    Returns:
+        How many stayed under half of the threshold, how many under it, and how many were over
+        it and yet gave no start: too briefly, or another label had a better score.
+    """
+    out = {"under_half": 0, "under": 0, "brief": 0}
+    for i, (peak, threshold) in enumerate(zip(peaks, thresholds, strict=True)):
+        if i not in hits.matched:
+            name = "under" if peak < threshold else "brief"
+            out["under_half" if peak < threshold / 2 else name] += 1
+    return out
+
+
 def judge_stream(
     scorer: Runner,
     audio: Path,
@@ -115,11 +163,15 @@ def judge_stream(
     thresholds: dict[str, float] | None = None,
 ) -> dict[str, Any]:
     """Run a recording through the engine and compare its events with the truth."""
-    collector = Collector()
-    engine = Engine(scorer, [collector], thresholds=thresholds)
+    card = scorer.card
+    listener = Listener(truth, card.labels)
+    engine = Engine(scorer, [listener], thresholds=thresholds)
     report = engine.run(open_source(str(audio)))
-    out = figures(match(collector.starts, truth), truth, collector.seconds)
-    out["model"] = scorer.card.name
+    hits = match(listener.starts, truth)
+    out = figures(hits, truth, listener.seconds)
+    wanted = [threshold_of(card, w.label, thresholds or {}) for w in truth]
+    out["missed"] = missed(hits, listener.peaks.tolist(), wanted)
+    out["model"] = card.name
     out["real_time_factor"] = report.busy_s / max(report.seconds, 1e-9)
     return out
 

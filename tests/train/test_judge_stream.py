@@ -9,7 +9,8 @@ torch = pytest.importorskip("torch", reason="needs the train extra")
 
 from realtime.errors import UsageError  # noqa: E402
 from realtime.outputs import Start  # noqa: E402
-from train.judge_stream import figures, match, read_truth  # noqa: E402
+from realtime.runners import open_runner  # noqa: E402
+from train.judge_stream import figures, judge_stream, match, missed, read_truth  # noqa: E402
 from train.manifest import Row  # noqa: E402
 from train.scenes import Truth, active_span, loud_db, make_scene, write_scene  # noqa: E402
 
@@ -39,6 +40,23 @@ def test_starts_are_matched_to_words() -> None:
     assert out["false_alarms_per_hour"] == 4.0
     assert out["false_alarms_per_hour_bound_95"] > 4.0
     assert out["per_label"]["no"] == {"n": 2, "recall": 1.0, "false_alarms": 0}
+
+
+def test_missed_words_by_how_near_they_came() -> None:
+    truth = [Truth(float(t), t + 0.5, "yes") for t in range(1, 9, 2)]
+    hits = match([start("yes", 1.6)], truth)
+    assert missed(hits, [0.2, 0.39, 0.5, 0.8], [0.8] * 4) == {
+        "under_half": 1, "under": 1, "brief": 1
+    }  # fmt: skip
+
+
+def test_a_word_that_only_rises_is_under_its_threshold(band_model, kit, write_wav) -> None:
+    sound = write_wav("tones.wav", kit.tones(("", 0.6), ("low", 0.8), ("", 1.4), ("high", 0.8)))
+    truth = [Truth(0.6, 1.4, "low"), Truth(2.8, 3.6, "high"), Truth(2.0, 2.2, "middle")]
+    runner = open_runner(band_model)
+    out = judge_stream(runner, sound, truth, {"default": 0.5, "high": 1.0})
+    assert out["recall"] == pytest.approx(1 / 3)
+    assert out["missed"] == {"under_half": 1, "under": 1, "brief": 0}
 
 
 def test_a_late_event_is_false() -> None:
