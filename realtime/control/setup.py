@@ -22,7 +22,10 @@ from realtime.sources.device import MOST_CHANNELS, RATES
 
 MOST_THREADS: Final = 64
 MODEL: Final = ("model", "card", "runtime", "threads", "level")
-ENDS: Final = ("device", "output_device", "virtual_mic", "rate", "channels", "output_channels")
+ENDS: Final = (
+    *("device", "output_device", "virtual_mic", "rate", "channels", "output_channels"),
+    "key",  # a device, too
+)
 FIXED: Final = {  # of the options, those that no request changes
     "format": "it is for raw PCM",
     "control": "it is what you are talking to",

@@ -6,6 +6,8 @@ import time
 import numpy as np
 import pytest
 
+from realtime.control.client import ControlClient, ControlError
+
 pytestmark = [pytest.mark.live, pytest.mark.xdist_group("live"), pytest.mark.timeout(600)]
 
 BY_KEY = ("--level", "--threshold-db", "-30", "--range-db", "-120", "--hold-ms", "20")
@@ -43,24 +45,33 @@ def test_other_channels_of_the_input(bench, sounds):
     assert "system, 2 decides" in gate.log
 
 
-def test_a_device_of_its_own(bench, sounds):
-    """JACK's metronome is a device to PortAudio, and the key has a client of its own."""
+@pytest.fixture
+def metronome(bench, sounds):
+    """JACK's metronome, a device to PortAudio: four beats a second of 60 ms."""
     jack = bench.serve()
-    metronome = subprocess.Popen(
-        ["jack_metro", "-n", "kick", "-b", "240", "-f", "3000", "-D", "60", "-a", "0.8"],
-        stdout=subprocess.DEVNULL,
-    )
-    try:
-        sounds.wait_for(lambda: "kick" in jack.clients(), "the metronome")
-        gate = bench.gate(*QUICK, "--key", "kick", "--channels", "1")
-        assert gate.started["key"] == "kick"
-        assert gate.started["latency_ms"] == pytest.approx(1000 * BLOCK / sounds.rate, abs=0.01)
-        direct, gated = bench.pass_through(gate, sounds.noise(4))
-    finally:
-        metronome.kill()
-        metronome.wait()
+    command = "jack_metro -n kick -b 240 -f 3000 -D 60 -a 0.8"
+    with subprocess.Popen(command.split(), stdout=subprocess.DEVNULL) as process:
+        try:
+            sounds.wait_for(lambda: "kick" in jack.clients(), "the metronome")
+            yield
+        finally:
+            process.kill()
+
+
+def beats(gated):
+    """Where sound begins."""
     loud = np.convolve(np.abs(gated[:, 0]) > 0.005, np.ones(200) / 200, "same") > 0.5
-    begins = np.flatnonzero(np.diff(loud.astype(int)) == 1)
+    return np.flatnonzero(np.diff(loud.astype(int)) == 1)
+
+
+@pytest.mark.usefixtures("metronome")
+def test_a_device_of_its_own(bench, sounds):
+    """The key has a client of its own."""
+    gate = bench.gate(*QUICK, "--key", "kick", "--channels", "1")
+    assert gate.started["key"] == "kick"
+    assert gate.started["latency_ms"] == pytest.approx(1000 * BLOCK / sounds.rate, abs=0.01)
+    direct, gated = bench.pass_through(gate, sounds.noise(4))
+    begins = beats(gated)
     assert len(begins) >= 10
     np.testing.assert_allclose(np.diff(begins[1:-1]) / sounds.rate, 0.25, atol=0.02)
     # what comes through is the sound, not the key, and as late as ever
@@ -69,6 +80,41 @@ def test_a_device_of_its_own(bench, sounds):
         gated[inside : inside + 480, 0], direct[inside - BLOCK : inside + 480 - BLOCK]
     )
     assert gate.stop() == 130
+
+
+@pytest.mark.usefixtures("metronome")
+def test_a_device_of_its_own_under_control(bench, sounds):
+    """Kept by a new start, given up and taken again over the socket; refused if not there."""
+
+    def set_anew(**settings):
+        found = client.request("set", settings=settings)
+        (gate.client,) = sounds.wait_for(bench.jack.players, "its ports")
+        return found["key"]
+
+    gate = bench.gate(*QUICK, "--key", "kick", "--channels", "1", "--control")
+    path = bench.room / f"rt-tag/gate-{gate.process.pid}.json"
+    sounds.wait_for(path.exists, "the run file")
+    with ControlClient.find(path) as client:
+        assert client.request("settings")["key"] == "kick"
+        assert len(beats(bench.pass_through(gate, sounds.noise(2))[1])) >= 5
+        assert set_anew(lookahead_ms=5) == "kick"
+        direct, gated = bench.pass_through(gate, sounds.noise(2))
+        begins = beats(gated)
+        assert len(begins) >= 5
+        inside, late = begins[3] + 1200, BLOCK + 240
+        np.testing.assert_array_equal(
+            gated[inside : inside + 480, 0], direct[inside - late : inside + 480 - late]
+        )
+        assert set_anew(key="") == ""
+        assert len(beats(bench.pass_through(gate, sounds.noise(2))[1])) == 1  # the sound's own
+        with pytest.raises(ControlError, match="kcik"):
+            client.request("set", settings={"key": "kcik"})
+        assert set_anew(key="kick") == "kick"
+        assert len(beats(bench.pass_through(gate, sounds.noise(2))[1])) >= 5
+        state = client.request("state")
+        assert (state["phase"], state["restarts"]) == ("running", 3)
+    assert gate.stop() == 130
+    assert [e["key"] for e in gate.of("start")] == ["kick", "kick", "", "kick"]
 
 
 def test_a_key_that_is_lost_and_comes_back(bench, pulse, sounds):
