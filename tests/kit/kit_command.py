@@ -33,7 +33,7 @@ def call(program, *args, stdin=None, environ=None, stdout=subprocess.PIPE, shell
         stdin=None if stdin is not None else subprocess.DEVNULL,
         stdout=stdout,
         stderr=subprocess.PIPE,
-        env={**ours, **(environ or {}), "XDG_CONFIG_HOME": "/nonexistent"},
+        env={**ours, "XDG_CONFIG_HOME": "/nonexistent", **(environ or {})},
         timeout=100,
     )
 

@@ -37,12 +37,12 @@ def tag(capfd):
         (b"", "is empty"),
     ],
 )
-def test_corrupt_model(kit, wav, tmp_path, content, says):
+def test_corrupt_model(tag, kit, wav, tmp_path, content, says):
     path = tmp_path / "model.onnx"
     path.write_bytes(content)
     card = tmp_path / "card.json"
     card.write_text(kit.band_card().to_json())
-    refused(call("rt-tag", wav, "--model", path, "--card", card), 3, "model.onnx", says)
+    refused(tag(wav, "--model", path, "--card", card), 3, "model.onnx", says)
 
 
 def test_model_without_card(tag, kit, wav, tmp_path):
@@ -175,11 +175,17 @@ def test_devices_that_are_not_there(tag, hardware, band_model, devices, wanted, 
     refused(tag("--model", band_model, *(["--device", wanted] if wanted else [])), 4, says)
 
 
-def test_bad_settings_in_the_environment(band_model, wav):
-    done = call("rt-tag", wav, environ={"RT_MODEL": str(band_model), "RT_THREADS": "x"})
-    refused(done, 2, "RT_THREADS: threads is 'x'")
-    done = call("rt-tag", wav, environ={"RT_MODEL": str(band_model), "RT_THRESHOLD": "loud"})
-    refused(done, 2, "RT_THRESHOLD: loud is no threshold")
+@pytest.mark.parametrize(
+    ("name", "value", "says"),
+    [
+        ("RT_THREADS", "x", "RT_THREADS: threads is 'x'"),
+        ("RT_THRESHOLD", "loud", "RT_THRESHOLD: loud is no threshold"),
+    ],
+)
+def test_bad_settings_in_the_environment(tag, band_model, wav, monkeypatch, name, value, says):
+    monkeypatch.setenv("RT_MODEL", str(band_model))
+    monkeypatch.setenv(name, value)
+    refused(tag(wav), 2, says)
 
 
 def test_raw_pcm_that_is_none(band_model):

@@ -36,10 +36,11 @@ def test_a_pipe_gives_what_a_file_gives(gate_model, tmp_path, format_, bursts):
     found = ENCODINGS[format_].decode(done.stdout).reshape(-1, 2)
     assert found.shape == expected.shape
     assert np.array_equal(found, expected)
-    header = call("rt-gate", "-", "-", *model, stdin=wav.read_bytes())
-    assert header.stdout == done.stdout  # a WAV on stdin says its own rate and format
-    mixed = call("rt-gate", wav, "-", *model)
-    assert mixed.stdout == done.stdout
+    if format_ == "s24":  # of all formats: test_sources_pipe.py
+        header = call("rt-gate", "-", "-", *model, stdin=wav.read_bytes())
+        assert header.stdout == done.stdout  # a WAV on stdin says its own rate and format
+        mixed = call("rt-gate", wav, "-", *model)
+        assert mixed.stdout == done.stdout
 
 
 def test_a_pipe_into_a_file(gate_model, tmp_path, bursts):

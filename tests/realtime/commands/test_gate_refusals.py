@@ -6,7 +6,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from kit_command import BIN, call, installed, refused, rows
+from kit_command import BIN, call, installed, refused, rows, within
 
 from realtime.commands.gate import main
 from realtime.commands.tag import main as tag
@@ -143,7 +143,7 @@ def test_a_full_disk_keeps_what_was_there(gate_model, write_wav, tmp_path, name,
 
 
 @installed
-def test_full_and_closed_stdout(gate_model, talk):
+def test_full_and_closed_stdout(gate, gate_model, talk, capfd):
     with Path("/dev/full").open("w") as full:
         done = subprocess.run(
             [GATE, talk, "-", "--model", gate_model], stdout=full, stderr=subprocess.PIPE
@@ -151,10 +151,10 @@ def test_full_and_closed_stdout(gate_model, talk):
     assert done.returncode == 6
     assert done.stderr.decode().count("\n") == 1
     assert b"No space left" in done.stderr
-    done = call("rt-gate", talk, "/dev/full", "--model", gate_model)
+    done = within(main, capfd, talk, "/dev/full", "--model", gate_model)
     refused(done, 6, "/dev/full", "No space left")
     assert not Path("/dev/full").is_file()
-    assert call("rt-gate", talk, "/dev/null", "--model", gate_model).returncode == 0
+    assert gate(talk, "/dev/null") == 0
     done = call("rt-gate", talk, "-", "--model", gate_model, shell="exec >&-")
     assert b"Traceback" not in done.stderr
 
