@@ -15,7 +15,7 @@ import pytest
 
 from realtime.engine import Engine
 from realtime.runners import open_runner
-from realtime.service_fields import WyomingSettings
+from realtime.service_fields import MqttSettings, WyomingSettings
 from realtime.wyoming.server import WyomingService
 
 LIMIT_S = 20.0
@@ -40,7 +40,9 @@ def free_port():
 
 
 def opening(labels=("yes", "no", "noise"), *, live=True, rate=16000):
-    return kit_outputs.opening("Mic", labels, live=live, rate=rate, input_rate=48000)
+    return kit_outputs.opening(
+        "Mic", labels, background=("noise",), live=live, rate=rate, input_rate=48000
+    )
 
 
 def reading(t, scores, audio):
@@ -157,6 +159,24 @@ def listen(request):
         return listener
 
     return make
+
+
+@pytest.fixture
+def mqtt():
+    """Make MQTT outputs."""
+    pytest.importorskip("paho.mqtt", reason="the mqtt extra")
+    from realtime.outputs.mqtt import Mqtt
+
+    made = []
+
+    def make(url, **kwargs):
+        made.append(Mqtt(MqttSettings(**{"url": url, "id": "kitchen", **kwargs}), "1.2"))
+        made[-1].open(opening())
+        return made[-1]
+
+    yield make
+    for output in made:
+        output.close(complete=True)
 
 
 class Web(ThreadingHTTPServer):
