@@ -37,8 +37,11 @@ def impostor(answer):
                 connections.append(server.accept()[0])
                 answer(connections[-1])
 
-    threading.Thread(target=serve, daemon=True).start()
+    serving = threading.Thread(target=serve, daemon=True)
+    serving.start()
     yield f"mqtt://127.0.0.1:{server.getsockname()[1]}", connections
+    server.shutdown(socket.SHUT_RDWR)  # closing alone leaves `accept` waiting, for one more
+    serving.join(10)
     server.close()
     for connection in connections:
         connection.close()
