@@ -143,6 +143,10 @@ def _average(words: list[str], out: Path | None) -> int:
         raise MissingExtra(
             f"averaging needs {e.name}", "pipx inject rt-tag 'rt-tag[train]'"
         ) from e
+    for word in words:
+        if same_file(out, word):
+            raise UsageError(f"-o {out} is one of them", "name another file")
+    Replacement(out).discard()  # where nothing can be written is said before the work
     write_mean([Path(word) for word in words], out)
     print(out)
     return 0

@@ -17,7 +17,9 @@ from rich.console import Console
 from rich.table import Table
 
 from realtime.commands.common import Parser, guarded, start_logging
+from realtime.commands.gate_use import refuse_clash
 from realtime.errors import UsageError
+from realtime.outputs.replace import Replacement
 from train.gate_eval.command import add_gate, add_mixtures
 from train.judge_stream import judge_stream, read_truth
 from train.judge_tag import open_scorer
@@ -27,6 +29,9 @@ from train.robust.command import add_attack, add_robust
 from train.scenes import make_scene, write_scene
 from train.tag_command import add_tag
 from train.tune import tune
+
+LONGEST_MIN = 24 * 60  # of a scene, which is made in memory
+LOUDEST_DB = 100.0
 
 
 @guarded
@@ -105,6 +110,8 @@ def _parser() -> Parser:
 
 
 def _stream(args: argparse.Namespace) -> int:
+    if args.threshold is not None and not 0.0 <= args.threshold <= 1.0:
+        raise UsageError(f"--threshold {args.threshold:g}", "use 0 to 1")
     scorer = open_scorer(args.model, args.card, args.runtime, args.threads)
     card = scorer.card
     truth = read_truth(args.truth, card.labels, card.decision.background)
@@ -138,6 +145,8 @@ def _stream(args: argparse.Namespace) -> int:
 
 
 def _tune(args: argparse.Namespace) -> int:
+    if not args.false_alarms >= 0.0:
+        raise UsageError(f"--false-alarms {args.false_alarms:g}", "use 0 or more")
     scorer = open_scorer(args.model, args.card, args.runtime, args.threads)
     card = scorer.card
     recordings = [
@@ -160,6 +169,17 @@ def _tune(args: argparse.Namespace) -> int:
 
 
 def _scene(args: argparse.Namespace) -> int:
+    low, high = args.snr_db
+    if not -LOUDEST_DB <= low <= high <= LOUDEST_DB:
+        raise UsageError(f"--snr-db {low:g} {high:g}", "the lower one first, in dB")
+    if not 0.0 < args.minutes <= LONGEST_MIN:
+        raise UsageError(f"--minutes {args.minutes:g}", f"use more than 0, to {LONGEST_MIN}")
+    if args.seed < 0:
+        raise UsageError(f"--seed {args.seed}", "use 0 or more")
+    writes = {"OUT": str(args.out), "the truth": str(args.out.with_suffix(".csv"))}
+    refuse_clash(writes, {"the manifest": str(args.manifest)})
+    for path in writes.values():  # where nothing can be written is said before the work
+        Replacement(path).discard()
     rows = [r for r in read_manifest(args.manifest) if r.split == args.split]
     if not rows:
         raise UsageError(

@@ -7,6 +7,8 @@ near the missed words came. The engine is the live one; only the source is a fil
 from __future__ import annotations
 
 import csv
+import logging
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -25,6 +27,8 @@ from train.scenes import Truth
 
 EARLY_S = 0.1  # an event may come this much before the word's first audible sample
 LATE_S = 1.0  # and this much after its last one
+
+log = logging.getLogger("rt.train.judge_stream")
 
 
 class Hits(msgspec.Struct):
@@ -167,6 +171,11 @@ def judge_stream(
     listener = Listener(truth, card.labels)
     engine = Engine(scorer, [listener], thresholds=thresholds)
     report = engine.run(open_source(str(audio)))
+    late = [word for word in truth if word.end_s > report.seconds + LATE_S]
+    if late:
+        log.warning(
+            "%s: %d words are after its end at %.1f s", audio, len(late), report.seconds
+        )
     hits = match(listener.starts, truth)
     out = figures(hits, truth, listener.seconds)
     wanted = [threshold_of(card, w.label, thresholds or {}) for w in truth]
@@ -180,23 +189,44 @@ def read_truth(path: Path, labels: Sequence[str], background: Sequence[str]) -> 
     """A truth file: CSV `start_s,end_s,label`; background labels are left out.
 
     Raises:
-        UsageError: not readable, another header, or a label that the model lacks.
+        UsageError: not readable, another header, times that are none, or a label that the
+            model lacks.
     """
     try:
-        with path.open(newline="") as f:
+        with path.open(newline="", encoding="utf-8-sig") as f:  # Excel begins with a mark
             reader = csv.DictReader(f)
             if tuple(reader.fieldnames or ())[:3] != Truth.__struct_fields__:
                 raise UsageError(
                     f"{path}: the header is not start_s,end_s,label", "see docs/commands.md"
                 )
-            rows = [Truth(float(r["start_s"]), float(r["end_s"]), r["label"]) for r in reader]
+            rows = [_word(r, f"{path}:{reader.line_num}") for r in reader]
     except OSError as e:
         raise UsageError(f"{path}: {e.strerror}", "give the CSV of the words") from e
-    except (ValueError, TypeError) as e:
-        raise UsageError(f"{path}: {e}", "start_s and end_s are seconds") from e
+    except (UnicodeDecodeError, csv.Error) as e:
+        raise UsageError(f"{path}: is no table of text", "give the CSV of the words") from e
     stray = sorted({r.label for r in rows} - set(labels))
     if stray:
         raise UsageError(
             f"{path}: the model has no label {', '.join(stray)}", f"it has {', '.join(labels)}"
         )
     return [r for r in rows if r.label not in background]
+
+
+def _word(line: dict[str, str | None], where: str) -> Truth:
+    """A line of a truth.
+
+    Raises:
+        UsageError: times that are none, or no label.
+    """
+    try:
+        start, end = float(line["start_s"] or ""), float(line["end_s"] or "")
+    except ValueError:
+        start = end = math.nan
+    if not 0.0 <= start <= end < math.inf:
+        raise UsageError(
+            f"{where}: {line['start_s']} to {line['end_s']} is no time",
+            "start_s and end_s are seconds, the first not after the second",
+        )
+    if not line["label"]:
+        raise UsageError(f"{where}: no label", "write start_s,end_s,label")
+    return Truth(start, end, line["label"])

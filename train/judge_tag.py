@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from realtime.errors import UsageError
+from realtime.errors import CardError, UsageError
 from realtime.library import find_model
 from realtime.runners import Runner, open_runner
 from train import metrics
@@ -28,7 +28,20 @@ from train.metrics.families import by_family, families_of
 def open_scorer(
     model: str, card: str | None = None, runtime: str | None = None, threads: int = 1
 ) -> Runner:
-    """A Runner for a shipped name, .onnx or .tflite; the torch network for a checkpoint."""
+    """A Runner for a shipped name, .onnx or .tflite; the torch network for a checkpoint.
+
+    Raises:
+        CardError: it is a gate, and names no sounds.
+    """
+    scorer = _opened(model, card, runtime, threads)
+    if scorer.card.task == "gate":
+        raise CardError(
+            f"model {scorer.card.name} is a gate and names no sounds", f"rt-eval gate {model}"
+        )
+    return scorer
+
+
+def _opened(model: str, card: str | None, runtime: str | None, threads: int) -> Runner:
     if model.endswith(".safetensors"):
         import torch
 

@@ -18,6 +18,10 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
+from realtime.errors import OutputError
+from realtime.outputs.audio import Kind, container_of
+from realtime.outputs.replace import Replacement
+from realtime.places import native
 from train.bank import Bank, open_bank
 from train.clips import FRAME_S, active_span
 from train.manifest import Row
@@ -165,11 +169,31 @@ def _in_room(clip: Array, response: Array) -> Array:
 
 
 def write_scene(audio: Array, truth: Sequence[Truth], path: Path, rate: int = 16_000) -> Path:
-    """Write a scene as audio and `<stem>.csv`; the truth's path."""
-    soundfile.write(path, np.clip(audio, -1.0, 1.0), rate, subtype="PCM_16")
+    """Write a scene as audio and `<stem>.csv`, both whole or not at all; the truth's path.
+
+    Raises:
+        UsageError: a suffix that names no kind of file.
+        OutputError: they cannot be written.
+    """
+    container, subtype = container_of(str(path), Kind(rate, 1, "WAV", "PCM_16"))
     table = path.with_suffix(".csv")
-    with table.open("w", newline="") as f:
-        writer = csv.writer(f)
-        writer.writerow(Truth.__struct_fields__)
-        writer.writerows([t.start_s, t.end_s, t.label] for t in truth)
+    made: list[Replacement] = []
+    try:
+        made += [Replacement(path), Replacement(table)]
+        sound = native(made[0].temporary)
+        soundfile.write(sound, np.clip(audio, -1.0, 1.0), rate, subtype, format=container)
+        with made[1].temporary.open("w", newline="", encoding="utf-8") as f:
+            writer = csv.writer(f)
+            writer.writerow(Truth.__struct_fields__)
+            writer.writerows([t.start_s, t.end_s, t.label] for t in truth)
+    except (OSError, soundfile.SoundFileError) as e:
+        for one in made:
+            one.discard()
+        raise OutputError(f"{path} cannot be written: {e}", "is the disk full?") from e
+    except OutputError:
+        for one in made:
+            one.discard()
+        raise
+    for one in made:
+        one.commit()
     return table

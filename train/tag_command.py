@@ -13,6 +13,7 @@ from rich.table import Table
 
 from realtime.commands.common import say
 from realtime.errors import UsageError
+from realtime.outputs.replace import Replacement
 from train.clip_scores import ClipScores, Over, score_clips
 from train.datasets.ontology import read_ontology
 from train.ensemble import Fuse, find_weights, fuse
@@ -66,6 +67,16 @@ def add_tag(parser: argparse.ArgumentParser) -> None:
 def tag(args: argparse.Namespace) -> int:
     """Judge a model, or several as one."""
     picture = _checked(args)
+    try:
+        return _tag(args, picture)
+    except BaseException:
+        if picture is not None:
+            picture.discard()
+        raise
+
+
+def _tag(args: argparse.Namespace, picture: Any) -> int:
+    """What is left to do once the command line is found good."""
     scorers = [open_scorer(m, args.card, args.runtime, args.threads) for m in args.models]
     ontology = read_ontology(args.ontology) if args.ontology else None
     extra: dict[str, Any] = {}
@@ -74,6 +85,11 @@ def tag(args: argparse.Namespace) -> int:
         part = args.choose in get_args(Split)
         data, split = (args.data, args.choose) if part else (args.choose, "val")
         rows, root = clips_of(data, split, args.root)
+        chosen = {root / row.file for row in rows}
+        judged, folder = clips_of(args.data, args.split, args.root)
+        if any(folder / row.file in chosen for row in judged):
+            raise UsageError(f"--choose {args.choose}: clips of it are judged, too",
+                             "choose on other clips")  # fmt: skip
         others = score_clips(scorers, rows, root, args.windows, args.json)
         if args.fuse == "weighted" and len(scorers) > 1:
             weights = find_weights(others)
@@ -118,6 +134,8 @@ def _checked(args: argparse.Namespace) -> Any:
         raise UsageError(
             f"--choose {args.choose} is what is judged on", "choose on another part"
         )
+    if args.out:  # where nothing can be written is said before the work
+        Replacement(args.out).discard()
     if args.plot is None:
         return None
     from realtime.outputs.picture import Picture

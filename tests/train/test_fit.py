@@ -216,3 +216,14 @@ def test_a_card_that_cannot_be_is_said_before_training(tmp_path: Path) -> None:
     recipe = read_recipe(RECIPE, changes)
     with pytest.raises(CardError, match="background names silence, unknown"):
         fit(recipe, tmp_path / "run")
+
+
+def test_a_mean_is_not_written_over_its_parts(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    one, two = tmp_path / "one.safetensors", tmp_path / "two.safetensors"
+    for path in (one, two):
+        path.write_text("mine")
+    assert rt_train(["average", str(one), str(two), "-o", str(one)]) == 2
+    assert "is one of them" in capsys.readouterr().err
+    assert one.read_text() == "mine"

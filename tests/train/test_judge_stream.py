@@ -7,9 +7,10 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="needs the train extra")
 
-from realtime.errors import UsageError  # noqa: E402
+from realtime.errors import OutputError, UsageError  # noqa: E402
 from realtime.outputs import Start  # noqa: E402
 from realtime.runners import open_runner  # noqa: E402
+from train.evaluate import main as rt_eval  # noqa: E402
 from train.judge_stream import figures, judge_stream, match, missed, read_truth  # noqa: E402
 from train.manifest import Row  # noqa: E402
 from train.scenes import Truth, active_span, loud_db, make_scene, write_scene  # noqa: E402
@@ -96,6 +97,10 @@ def test_a_scene_holds_its_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     for word in truth:
         part = audio[round(word.start_s * 16_000) : round(word.end_s * 16_000)]
         assert loud_db(part, 16_000) > hush + 5.0
+    for bad, error in (("scene.txt", UsageError), ("none/scene.wav", OutputError)):
+        with pytest.raises(error):
+            write_scene(audio, truth, tmp_path / bad)
+    assert not list(tmp_path.glob(".*"))
     table = write_scene(audio, truth, tmp_path / "scene.flac")
     assert read_truth(table, ["yes", "no"], []) == truth
 
@@ -108,6 +113,47 @@ def test_a_wrong_truth_is_said(tmp_path: Path) -> None:
     path.write_text("start_s,end_s,label\n1,2,yse\n")
     with pytest.raises(UsageError, match="yse"):
         read_truth(path, ["yes"], [])
-    path.write_text("start_s,end_s,label\n1,x,yes\n")
-    with pytest.raises(UsageError, match="float"):
+    for line in ("1,x,yes", "nan,2,yes", "3,2,yes", "-1,2,yes", "1,inf,yes", "1", ""):
+        path.write_text(f"start_s,end_s,label\n0,1,yes\n{line},,\n")
+        with pytest.raises(UsageError, match=r":3: .* is no time"):
+            read_truth(path, ["yes"], [])
+    path.write_text("start_s,end_s,label\n1,2\n")
+    with pytest.raises(UsageError, match=":2: no label"):
         read_truth(path, ["yes"], [])
+    path.write_bytes(b"\xef\xbb\xbfstart_s,end_s,label\r\n1,2,yes\r\n")
+    assert read_truth(path, ["yes"], []) == [Truth(1.0, 2.0, "yes")]
+
+
+@pytest.mark.parametrize(
+    ("command", "says"),
+    [
+        ("scene words.csv words.wav", "the truth words.csv is the manifest itself"),
+        ("scene words.csv none/a.wav", "none/a.wav cannot be written"),
+        ("scene words.csv a.wav --minutes nan", "--minutes nan"),
+        ("scene words.csv a.wav --snr-db 20 8", "the lower one first"),
+        ("stream voice-tiny a.wav a.csv", "is a gate and names no sounds"),
+        ("stream kws12 a.wav a.csv --threshold nan", "--threshold nan: use 0 to 1"),
+        ("tune kws12 a.wav --false-alarms nan", "--false-alarms nan"),
+        ("tag voice-tiny words.csv", "is a gate and names no sounds"),
+        ("tag kws12-tiny words --choose words", "clips of it are judged, too"),
+        ("tag kws12-tiny words --choose val", "clips of it are judged, too"),
+        ("tag kws12-tiny words --choose none.csv -o none/x.json", "none/x.json cannot be"),
+        ("tag kws12-tiny none.csv --plot a.png", "none.csv"),
+        ("robust kws12-tiny words --noise words --snr nan", "--snr nan: no such number"),
+    ],
+)
+def test_what_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
+    command: str, says: str,
+) -> None:  # fmt: skip
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MPLCONFIGDIR", str(tmp_path / "config"))
+    (tmp_path / "words").symlink_to(WORDS)
+    manifest = "file,label,group,split,role\nyes/a.flac,yes,ann,test,clip\n"
+    (tmp_path / "words.csv").write_text(manifest)
+    assert rt_eval(command.split()) in (2, 3, 6)
+    err = capsys.readouterr().err
+    assert says in err
+    assert err.count("\n") == 1
+    assert (tmp_path / "words.csv").read_text() == manifest
+    assert {p.name for p in tmp_path.iterdir()} <= {"words", "words.csv", "config"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 import sys
 from pathlib import Path
 from typing import Any
@@ -127,6 +128,8 @@ def _numbers(text: str, option: str) -> list[float]:
         found = [float(x) for x in text.split(",")]
     except ValueError as e:
         raise UsageError(f"{option} {text}: {e}", "give numbers with commas") from e
+    if not all(map(math.isfinite, found)):
+        raise UsageError(f"{option} {text}: no such number", "give numbers with commas")
     return found
 
 
