@@ -44,7 +44,8 @@ COMMANDS = commands()
 
 
 def of_kind(kind: str) -> pytest.MarkDecorator:
-    chosen = [c for c in COMMANDS if c.kind == kind]
+    """The commands of a kind, those that stand on several pages once."""
+    chosen = list({c.text: c for c in reversed(COMMANDS) if c.kind == kind}.values())[::-1]
     names = [f"{c.page}:{c.line} {c.text.splitlines()[0][:40]}" for c in chosen]
     return pytest.mark.parametrize("command", chosen, ids=names)
 
