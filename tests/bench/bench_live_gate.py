@@ -66,14 +66,19 @@ LIVE = Path(__file__).parents[1] / "live"
 PLAYER = Path(__file__).with_name("endless.py")
 
 
+def threads_s(pid: int) -> dict[int, float]:
+    """Processor seconds of each thread of a process."""
+    found = {}
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        with contextlib.suppress(OSError):
+            found[int(task.name)] = int((task / "schedstat").read_text().split()[0]) / 1e9
+    return found
+
+
 def processor_s(pid: int, thread: int = 0) -> float:
     """Processor seconds of a process, or of one of its threads."""
-    found = 0.0
-    for task in Path(f"/proc/{pid}/task").iterdir():
-        if thread in (0, int(task.name)):
-            with contextlib.suppress(OSError):
-                found += int((task / "schedstat").read_text().split()[0]) / 1e9
-    return found
+    found = threads_s(pid)
+    return found.get(thread, 0.0) if thread else sum(found.values())
 
 
 @contextlib.contextmanager
@@ -123,13 +128,15 @@ def live(form: str) -> dict[str, float]:
         # with those of our threads that have ended
         return np.array([state.t, processor_s(gate.pid), thinks, time.process_time()])
 
-    before = look()
+    before, each = look(), threads_s(gate.pid)
     time.sleep(HEAR_S)
     t, sound, thinks, whole = look() - before
+    callback = max(s - each.get(thread, s) for thread, s in threads_s(gate.pid).items())
     state = gate.state()
     gate.stop()
     return {
         "sound_pct": round(100 * sound / t, 2),
+        "callback_pct": round(100 * callback / t, 2),  # of that, the driver's thread
         "worker_pct": round(100 * thinks / t, 2),
         "rest_pct": round(100 * (whole - thinks) / t, 2),
         "all_pct": round(100 * (sound + whole) / t, 2),
@@ -271,7 +278,7 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
             raise SystemExit(1)
         return heard
     found, made_of = cost(), parts()
-    head = ["% of a core", "sound", "worker", "rest", "all", "late turns", "overloads"]
+    head = ["% of a core", "sound", "callback", "worker", "rest", "all", "late", "overloads"]
     rows = [[FORMS[form], *figures.values()] for form, figures in found.items()]
     report.show_table(f"{RATE} Hz, {CHANNELS} channels, blocks of {BLOCK}; {AIM}", head, rows)
     rows = [[name, *figures.values()] for name, figures in made_of.items()]

@@ -45,7 +45,8 @@ def test_a_stalled_worker(bench, sounds, gate_model):
         time.sleep(2)
         seen.append(gate.live.state())
         runner.go.clear()
-        time.sleep(2)
+        # by the server's clock, which is slow when the machine is busy
+        sounds.wait_for(lambda: gate.live.state().late_ms > 1000, "late decisions", 20)
         seen.append(gate.live.state())
         runner.go.set()
 
@@ -56,7 +57,6 @@ def test_a_stalled_worker(bench, sounds, gate_model):
     before, during = seen
     after = gate.live.state()
     assert during.overloaded
-    assert during.late_ms > 1000
     assert during.latency_ms == before.latency_ms == after.latency_ms
     states = [e.state for e in gate.events if isinstance(e, Overload)]
     assert states == ["begin", "end"] * (len(states) // 2)
