@@ -85,6 +85,7 @@ def main(argv: Sequence[str]) -> int:
     path = Path(args.base) if args.base else find_model(args.model or DEFAULT, "onnx")
     gate = read_gate(path)
     _refuse_inputs(args, gate.path)
+    _try_outputs(args)
     with Interrupts(no_stop), written(args.output) as output:
         sides = read_sides(args, gate.card.rate)
         with lines() if args.progress else bar() as progress:
@@ -208,6 +209,21 @@ def _refuse_inputs(args: argparse.Namespace, model: Path) -> None:
     for name in ("open", "closed"):
         inputs += list_files(name, getattr(args, name))
     refuse_inputs(inputs, {"-o": args.output, "--plot": args.plot, "--audition": args.audition})
+
+
+def _try_outputs(args: argparse.Namespace) -> None:
+    """Say what is wrong with a place or a kind of file before the lesson, not after it.
+
+    Raises:
+        UsageError, MissingExtra, OutputError: so.
+    """
+    from realtime.outputs.picture import Picture
+    from realtime.outputs.replace import Replacement
+
+    if args.plot:
+        Picture(args.plot).discard()
+    if args.audition:
+        Replacement(args.audition).discard()
 
 
 def _plot(path: str, learned: Learned, card: Card) -> None:

@@ -26,6 +26,7 @@ from realtime.commands.lessons import (
     written,
 )
 from realtime.commands.tag_learn_options import DEFAULT, agree, false_alarms, parser
+from realtime.errors import CardError
 
 if TYPE_CHECKING:
     from realtime.learn.examples import Side
@@ -49,6 +50,11 @@ def main(argv: Sequence[str]) -> int:
 
     path = Path(args.base) if args.base else find_model(args.model or DEFAULT, "onnx")
     base = read_model(path)
+    if args.base and base.memory is None:
+        raise CardError(
+            f"{path} remembers no examples: rt-tag learn did not make it",
+            "use --model to begin with it, and give --label and --open",
+        )
     hours = hours_of(base.ears.digest)
     _refuse_files(args, base.path)
     with Interrupts(no_stop), written(args.output) as output, drawn(args.plot) as picture:

@@ -106,11 +106,12 @@ def _agree_labels(sounds: list[tuple[str, list[str]]]) -> None:
             raise UsageError(
                 f"--label {label} is given twice", "give all its files after one --open"
             )
-        if label == OTHER or "," in label or "=" in label or not label.isprintable():
+        taken = label in (OTHER, "any", "default")
+        if taken or set(label) & set(",=;") or not label.isprintable():
             raise UsageError(
                 f"--label {label!r} cannot be used",
-                f"choose another word: {OTHER} is what is none of the labels, and options part "
-                "labels by , and =",
+                f"choose another word: {OTHER}, any and default have a meaning, and labels are "
+                "parted by , = and ;",
             )
 
 

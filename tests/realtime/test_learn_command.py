@@ -191,6 +191,13 @@ BAD = {
     "both": (lambda a: [*a, "--from", "y.gate"], 2, "--from and --model"),
     "no such model": (lambda a: changed(a, "--model", "nothing.onnx"), 3, "No such file"),
     "no such folder": (lambda a: changed(a, "--open", "nothing/"), 4, "no such file or folder"),
+    "no folder for a plot": (lambda a: [*a, "--plot", "nowhere/x.png"], 6, "cannot be written"),
+    "no such picture": (lambda a: [*a, "--plot", "x.foo"], 2, "no picture of kind foo"),
+    "no folder to hear": (
+        lambda a: [*a, "--audition", "nowhere/x.wav"],
+        6,
+        "cannot be written",
+    ),
     "no folder for it": (lambda a: changed(a, "-o", "nowhere/my.gate"), 6, "cannot be written"),
 }
 

@@ -10,6 +10,7 @@ import pytest
 import soundfile
 
 from realtime.learn.onnx_file import OnnxFile
+from realtime.library import WEIGHTS
 from realtime.runners import open_runner
 from realtime.wake.head import sigmoid
 from realtime.wake.hours import read_hours
@@ -153,6 +154,8 @@ def test_a_missing_option(tag, line, change, said):
         (["--label", "stop", "--open", "x.wav"], "given twice"),
         (["--open", "x.wav"], "given twice for stop"),
         (["--label", "other", "--open", "x.wav"], "cannot be used"),
+        (["--label", "any", "--open", "x.wav"], "any and default have a meaning"),
+        (["--label", "a;b", "--open", "x.wav"], "parted by"),
         (["--false-alarms-per-day", "none"], "--false-alarms-per-day is none"),
         (["--from", "x.onnx"], "both given"),
         (["--seed", "-1"], "--seed"),
@@ -215,6 +218,8 @@ def test_an_output_that_is_an_input(tag, line, shown):
 def test_a_model_that_cannot_be_learned_from(tag, line, weights, tmp_path):
     tagger = weights.parent / "none.onnx"
     check_refused(tag, ["learn", "--model", tagger, *line[3:]], 3, "none.onnx")
+    more = ["learn", "--from", WEIGHTS / "ears.onnx", "--closed", "x.wav"]
+    check_refused(tag, [*more, "-o", tmp_path / "m.onnx"], 3, "remembers no examples")
 
 
 def test_an_output_in_no_folder(tag, line, tmp_path):
