@@ -78,6 +78,7 @@ class ModelGate:
         block_s: float = BLOCK_S,
     ) -> None:
         self._block_s = block_s
+        self._streams: dict[int, GateStream] = {}
         self._runner = open_runner(find_model(model, runtime or ""), card, runtime, threads)
         options = GateOptions(lookahead_ms=lookahead_ms, threshold=threshold)
         self._settings, _ = settle(options, {}, self._runner.card)
@@ -88,14 +89,20 @@ class ModelGate:
     def hear(self, mix: Array, rate: int) -> Heard:
         """Gate a mixture, block by block."""
         trace = Trace(-(-len(mix) * HOPS_PER_S // rate))
-        stream = GateStream(
-            *(self._settings, rate, 1, self._runner),
-            outputs=[trace],
-            compiled=True,  # as rt-gate gates long files
-        )
+        stream = self._stream(rate)
+        stream.outputs = [trace]
+        stream.reset()
         block, sound = max(1, round(rate * self._block_s)), mix[:, None]
         began = time.process_time()
         parts = [stream.process(sound[at : at + block]) for at in range(0, len(mix), block)]
         parts.append(stream.flush())
         spent = time.process_time() - began
         return Heard(trace.score, trace.opened, np.concatenate(parts)[:, 0], spent)
+
+    def _stream(self, rate: int) -> GateStream:
+        """The gate for sound of a rate, compiled if that can be, as rt-gate gates long files."""
+        if rate not in self._streams:
+            self._streams[rate] = GateStream(
+                self._settings, rate, 1, self._runner, compiled=True
+            )
+        return self._streams[rate]
