@@ -100,7 +100,7 @@ class ModelGate:
         return Heard(trace.score, trace.opened, np.concatenate(parts)[:, 0], spent)
 
     def _stream(self, rate: int) -> GateStream:
-        """The gate for sound of a rate, compiled if that can be, as rt-gate gates long files."""
+        """The gate for a rate, compiled if that can be, as rt-gate gates long files."""
         if rate not in self._streams:
             self._streams[rate] = GateStream(
                 self._settings, rate, 1, self._runner, compiled=True
