@@ -18,11 +18,13 @@ import sys
 import time
 from pathlib import Path
 
+import msgspec
+
 sys.path.insert(0, str(Path(__file__).parent))
 
 from make_models import amount
 from make_reference import PROJECT, replaced
-from results_rows import TABLES
+from results_rows import TABLES, Row
 from results_run import Kept, Places, file_of, measure, weigh
 from results_run import kept as kept_row
 
@@ -143,6 +145,12 @@ def write_page(kept: Path) -> None:
     PAGE.write_text(text, "utf-8")
 
 
+def only(row: Row, folds: str) -> Row:
+    """The row with those of its folds."""
+    wanted = {int(x) for x in folds.split(",")}
+    return msgspec.structs.replace(row, folds=tuple(f for f in row.folds if f in wanted))
+
+
 def main() -> None:
     """Train what is missing, then write."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -151,6 +159,7 @@ def main() -> None:
     parser.add_argument("--kept", type=Path, default=KEPT)
     parser.add_argument("--tables", default="esc10,keywords,claims")
     parser.add_argument("--rows", default="", help="names, with commas between them")
+    parser.add_argument("--folds", default="1,2,3,4", help="the same; of rows with several")
     parser.add_argument("--budget", type=float, default=1e9, metavar="MINUTES")
     parser.add_argument(
         "--sizes", action="store_true", help="measure networks (again), train nothing"
@@ -169,7 +178,7 @@ def main() -> None:
                 if args.sizes:
                     weigh(row, table, places)
                 else:
-                    measure(row, table, places, until)
+                    measure(only(row, args.folds), table, places, until)
             except (RtError, RuntimeError) as e:  # the other rows can still be had
                 logging.getLogger("rt.results").warning("%s: %s", row.name, e)
     write_page(args.kept)
