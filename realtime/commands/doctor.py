@@ -19,7 +19,9 @@ from realtime.errors import RtError
 
 DISTRIBUTION = "rt-tag"
 NEEDED = ("numpy", "onnxruntime", "soundfile", "sounddevice", "soxr", "rich", "msgspec")
-OPTIONAL = ("ai-edge-litert", "tflite-runtime", "numba", "matplotlib", "paho-mqtt")
+OPTIONAL = (
+    "ai-edge-litert", "tflite-runtime", "numba", "matplotlib", "paho-mqtt", "pyarrow", "PyQt6"
+)  # fmt: skip
 
 
 class Findings:
