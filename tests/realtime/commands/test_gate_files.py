@@ -10,7 +10,9 @@ from msgspec.structs import replace
 
 from realtime.card import InputSpec
 from realtime.commands.gate import main
+from realtime.commands.gate_file import is_long
 from realtime.features import FeatureSpec
+from realtime.sources import open_source
 
 RATE = 48000
 GATE_8000 = FeatureSpec(
@@ -222,3 +224,28 @@ def test_learn_is_a_command_of_its_own(monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "realtime.commands.learn", module)
     assert main(["learn", "--open", "a", "-o", "b"]) == 0
     assert said == [["--open", "a", "-o", "b"]]
+
+
+@pytest.mark.slow
+def test_a_long_file_is_gated_by_the_compiled_gate(gate, talk, tmp_path, monkeypatch):
+    """As any other to the hundredth of a decibel, and in a fraction of the time."""
+    pytest.importorskip("numba")
+    status, told = [], []
+    for long_s in (0.0, 1e9):
+        monkeypatch.setattr("realtime.commands.gate_file.LONG_S", long_s)
+        trace = tmp_path / f"{long_s}.csv"
+        status.append(gate(talk, tmp_path / "out.wav", "--trace", trace))
+        told.append(np.genfromtxt(trace, delimiter=",", names=True))
+    assert status == [0, 0]
+    for name, near in (("time_s", 0), ("score", 2e-4), ("open", 0), ("gain_db", 0.011)):
+        np.testing.assert_allclose(told[0][name], told[1][name], rtol=0, atol=near)
+    assert told[0]["open"].any()
+
+
+def test_what_is_long(tmp_path):
+    """A file whose header says so; of a pipe nobody knows."""
+    for seconds, expected in ((300, False), (301, True)):
+        path = tmp_path / f"{seconds}.wav"
+        soundfile.write(path, np.zeros(seconds * 8000, np.int16), 8000)
+        assert is_long(open_source(str(path))) == expected
+    assert not is_long(open_source("-", rate=16_000, channels=1))
