@@ -41,12 +41,10 @@ class House(msgspec.Struct):
 
     Attributes:
         rooms: responses by room.
-        measured: names of those that are not simulated here.
         noises: recordings by kind.
     """
 
     rooms: dict[str, list[Floats]]
-    measured: list[str]
     noises: dict[str, list[Floats]]
 
 
@@ -68,7 +66,6 @@ def house_of(
         name: [response(size, decay, rate, rng) for _ in range(PLACES)]
         for name, (size, decay) in ROOMS.items()
     }
-    measured: list[str] = []
     noises: dict[str, list[Floats]] = {kind: [] for kind in heard}
     for row in read_manifest(manifest):
         kind = "music" if row.label == "music" else row.role
@@ -76,11 +73,10 @@ def house_of(
             path = root / whole_of(row.file)
             audio = read_clip(path, rate, LONGEST_S).audio
             if kind == "room":
-                measured.append(path.stem)
                 rooms[path.stem] = [audio]
             else:
                 noises[kind].append(audio)
-    return House(rooms, measured, noises)
+    return House(rooms, noises)
 
 
 def response(size: tuple[float, float, float], decay_s: float, rate: int, rng: Rng) -> Floats:
