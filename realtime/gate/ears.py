@@ -101,9 +101,14 @@ def ears_of(runner: Runner, rate: int, compiled: bool) -> Ears:
         rate: Hz of the sound.
         compiled: `CompiledEars`, if that can be.
     """
-    own = compiled_ears_of(runner, rate) if compiled else None
-    if own is not None:
-        return own
+    if compiled:
+        try:
+            own = compiled_ears_of(runner, rate)
+        except Exception:  # whatever becomes of a compiler, NumPy remains
+            log.warning("the gate cannot be compiled; it costs more", exc_info=True)
+            own = None
+        if own is not None:
+            return own
     network = _network(runner)
     if network is not None:
         many = ManyEars(network, runner.card.scores == "logit")

@@ -348,3 +348,16 @@ def test_a_compiled_gate_recovers_from_what_is_no_number(gate_model, caplog):
 def test_a_gate_that_cannot_be_compiled_is_the_runtimes(kit):
     scorer = Scorer(kit.Given(kit.gate_card(), [[0.5] * 3]), 16_000, compiled=True)
     assert not scorer.compiled
+
+
+def test_without_a_compiler_that_works(monkeypatch, caplog):
+    pytest.importorskip("numba")
+
+    def broken():
+        raise OSError("no compiler")
+
+    monkeypatch.setattr("realtime.gate.ears.functions", broken)
+    scorer = Scorer(open_runner(find_model("voice-tiny")), 16_000, compiled=True)
+    assert not scorer.compiled
+    assert len(scorer.process(np.zeros(1600, np.float32))) == 10
+    assert "cannot be compiled" in caplog.text
