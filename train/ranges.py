@@ -62,7 +62,7 @@ def check_ranges(recipe: msgspec.Struct, where: str) -> None:
     shares = sum(value for key, value in found if key in MIXED)
     if shares > 1.0:
         raise UsageError(f"{where}: {', '.join(MIXED)} make {shares:g} together: use 1", HINT)
-    name = getattr(recipe, "name", "")
+    name = getattr(recipe, "name", None)
     if isinstance(name, str) and (not name.strip(". ") or set(name) & set("/\\\0")):
         raise UsageError(f"{where}: name is {name!r}: a folder has to bear it", HINT)
 

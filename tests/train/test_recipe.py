@@ -7,7 +7,9 @@ import pytest
 from realtime.errors import RtError, UsageError
 from train.gate.recipe import GateRecipe
 from train.masked import MaskedRecipe
+from train.ranges import check_ranges
 from train.recipe import Recipe, convert_recipe, read_recipe, read_tables
+from train.tables import Fit
 
 RECIPES = Path(__file__).parents[2] / "train" / "recipes"
 
@@ -67,6 +69,12 @@ def test_no_path_of_this_machine_gets_into_a_card() -> None:
 def test_a_wrong_change_is_said(change: str, said: str) -> None:
     with pytest.raises(RtError, match=said):
         read_recipe(RECIPES / "kws12.toml", (change,))
+
+
+def test_a_table_alone_has_no_name() -> None:
+    check_ranges(Fit(steps=1), "a table")
+    with pytest.raises(UsageError, match="rate is nan"):
+        check_ranges(Fit(steps=1, rate=float("nan")), "a table")
 
 
 def test_no_recipe(tmp_path: Path) -> None:
