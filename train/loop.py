@@ -28,7 +28,8 @@ from torch.amp.grad_scaler import GradScaler
 from models import parameters
 from models.checkpoint import save_checkpoint
 from realtime.card import Card
-from realtime.errors import OutputError, UsageError
+from realtime.errors import UsageError
+from realtime.outputs.replace import make_folder
 from train import processes, saved
 from train.ahead import ahead
 from train.bar import progress_bar
@@ -51,10 +52,7 @@ def begin(f: Fit, out: Path) -> torch.device:
         UsageError: a device or a precision that is not there.
         OutputError: no folder can be made.
     """
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as e:
-        raise OutputError(f"{out}: no folder can be made: {e.strerror}", "name another") from e
+    make_folder(out)
     torch.set_num_threads(f.threads or os.cpu_count() or 1)
     device = processes.pick_device(f.device)
     if f.precision == "float16" and device.type == "cpu":

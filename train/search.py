@@ -21,6 +21,7 @@ import numpy as np
 
 from realtime.errors import MissingExtra, RtError, UsageError, first_line
 from realtime.outputs.picture import Picture
+from realtime.outputs.replace import make_folder
 from train.fit import fit
 from train.journal import to_toml
 from train.recipe import Recipe, convert_recipe, read_tables
@@ -67,7 +68,7 @@ class Searcher:
         first = {k: r.choices[0] if r.choices else r.low for k, r in self.search.space.items()}
         recipe = self.recipe(first)  # a wrong name is said before anything runs
         self.seed = recipe.fit.seed
-        out.mkdir(parents=True, exist_ok=True)
+        make_folder(out)
         self.storage = _storage(storage or f"sqlite:///{out / 'search.db'}")
         pruner = optuna.pruners.MedianPruner(self.search.startup, self.search.warmup)
         self.study = optuna.create_study(

@@ -100,6 +100,18 @@ class Replacement:
                 self.temporary.unlink()
 
 
+def make_folder(path: Path) -> None:
+    """Make a folder for results, and those above it, unless it is there.
+
+    Raises:
+        OutputError: it cannot be made.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as e:
+        raise OutputError(f"{path}: no folder can be made: {e.strerror}", "name another") from e
+
+
 def _hidden(name: str) -> str:
     """What a temporary file's name begins with: a long name has no room for all of it."""
     return "." + os.fsdecode(os.fsencode(name)[:LONGEST]) + "."

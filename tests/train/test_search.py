@@ -149,6 +149,13 @@ def test_a_wrong_space_is_said(
     assert re.search(said, capsys.readouterr().err)
 
 
+def test_a_folder_that_cannot_be(recipe: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    space = str(recipe.parent / "space.toml")
+    for args in ([str(recipe)], ["search", str(recipe), "--space", space]):
+        assert rt_train([*args, "-o", str(recipe)]) == 6
+        assert "no folder can be made: File exists" in capsys.readouterr().err
+
+
 def test_a_wrong_storage_is_said(recipe: Path, capsys: pytest.CaptureFixture[str]) -> None:
     space = str(recipe.parent / "space.toml")
     words = ["search", str(recipe), "--space", space, "-o", str(recipe.parent / "out")]
