@@ -57,6 +57,7 @@ def write_shards(rows: Sequence[Row], root: Path, out: Path, size: int = ROWS) -
 
     Raises:
         UsageError: the folder has shards of another manifest.
+            Or not one file could be read.
         OutputError: the disk is full, or the folder cannot be written.
     """
     digest = hashlib.sha256(msgspec.json.encode((list(rows), size))).hexdigest()[:16]
@@ -67,14 +68,25 @@ def write_shards(rows: Sequence[Row], root: Path, out: Path, size: int = ROWS) -
             if name in index.shards and (out / name).exists():
                 continue
             written, bad = _write(part, root, out / name)
+            left_out = tuple(dict.fromkeys((*index.left_out, *bad)))
+            if not written:  # is tried again next time
+                index = Index(digest, index.shards, left_out)
+                continue
             shards = dict(sorted({**index.shards, name: written}.items()))
-            index = Index(digest, shards, (*index.left_out, *bad))
+            index = Index(digest, shards, left_out)
             part_file = out / f".{INDEX}.part"
             part_file.write_bytes(msgspec.json.format(msgspec.json.encode(index)))
             part_file.replace(out / INDEX)
             log.info("%s: %d rows", name, written)
+    except FileExistsError as e:
+        raise OutputError(f"{out} is no folder", "name a folder for the shards") from e
     except OSError as e:
         raise OutputError(f"{out}: shards cannot be written: {e}", "free some space") from e
+    if not sum(index.shards.values()):
+        raise UsageError(
+            f"{root}: not one of {len(rows)} recordings can be read",
+            "the manifest's files are relative to the folder after it",
+        )
     return index
 
 
@@ -101,7 +113,7 @@ def _index(out: Path, digest: str) -> Index:
 
 
 def _write(rows: Sequence[Row], root: Path, path: Path) -> tuple[int, list[str]]:
-    """Rows written, and a line for each file left out."""
+    """Rows written, and a line for each file left out. No shard without rows."""
     part = path.with_name(f".{path.name}.part")
     written, bad = 0, []
     with tarfile.open(part, "w") as tar:
@@ -116,7 +128,10 @@ def _write(rows: Sequence[Row], root: Path, path: Path) -> tuple[int, list[str]]
             _add(tar, f"{key}{ending}", data)
             _add(tar, f"{key}.json", msgspec.json.encode(row))
             written += 1
-    part.replace(path)
+    if written:
+        part.replace(path)
+    else:
+        part.unlink()
     return written, bad
 
 

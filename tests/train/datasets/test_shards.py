@@ -11,7 +11,7 @@ import msgspec
 import pytest
 import soundfile
 
-from realtime.errors import UsageError
+from realtime.errors import OutputError, UsageError
 from train.command import main as rt_train
 from train.datasets import shards
 from train.datasets.shards import write_shards
@@ -121,3 +121,13 @@ def test_the_command(
     assert rt_train(args) == 0
     assert capsys.readouterr().out.strip().endswith("2 shards, 8 rows")
     assert rt_train(args[:3]) == 2
+
+
+def test_nothing_to_write_and_nowhere_to_write_it(tmp_path: Path, rows: list[Row]) -> None:
+    with pytest.raises(UsageError, match="not one of 9 recordings can be read"):
+        write_shards(rows, tmp_path / "elsewhere", tmp_path / "none")
+    assert sum(write_shards(rows, tmp_path, tmp_path / "none").shards.values()) == 8
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(OutputError, match="file is no folder"):
+        write_shards(rows, tmp_path, tmp_path / "file")
+    assert (tmp_path / "file").read_text() == "mine"
