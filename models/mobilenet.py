@@ -70,7 +70,8 @@ class MobileNet(nn.Module):
             blocks,
             InvertedResidualConfig.adjust_channels(LAST, config.width),
             config.labels,
-            norm_layer=partial(nn.BatchNorm2d, eps=1e-3, momentum=0.01),
+            # the paper's momentum of 0.01 needs more steps than a short run has
+            norm_layer=partial(nn.BatchNorm2d, eps=1e-3, momentum=0.1),
             dropout=config.dropout,
         )
         first = self.network.features[0][0]  # it is made for three colours

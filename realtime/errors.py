@@ -92,7 +92,7 @@ class ParityError(RtError):
     status = 7
 
 
-def first_line(e: BaseException) -> str:
+def first_line(e: BaseException | str) -> str:
     """What another library's exception says, for one of ours: its first line, not too long."""
     text = str(e).strip()
     return text.splitlines()[0][:200] if text else type(e).__name__

@@ -282,5 +282,6 @@ def _tensor(node: Any) -> Tensor:
 
 
 def _reason(e: Exception) -> str:
-    """The runtime's message without its code in front and its stack behind."""
-    return first_line(e).rsplit(" : ", 1)[-1]
+    """The runtime's message without its code and the path in front and its stack behind."""
+    said = str(e).partition(" failed:")[2] if "Load model from" in str(e) else str(e)
+    return first_line(said or e).rsplit(" : ", 1)[-1]

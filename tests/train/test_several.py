@@ -241,7 +241,7 @@ def test_mean_precision() -> None:
 
 @pytest.mark.parametrize(("change", "said"), [
     ("loss.kind=cross_entropy", "mix.events with one label"),
-    ("mix.silence=0.9", "over 1 together"),
+    ("mix.silence=0.9", "make 1.45 together"),
     ('data.labels=["a", "b"]', "one of data.labels"),
     ("data.cached=true", "mix.events with data.cached"),
     ("loss.kind=bec", "bec"),

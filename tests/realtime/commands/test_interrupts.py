@@ -13,6 +13,15 @@ from realtime.outputs.replace import Replacement
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="no such signals")
 
 
+@pytest.fixture
+def ctrl_c():
+    """Ctrl-C as in a terminal: a shell's background job inherits it ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("ctrl_c")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_while_it_starts(tmp_path, capsys, number):
     before = signal.getsignal(number)
