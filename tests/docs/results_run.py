@@ -89,6 +89,8 @@ def measure(row: Row, table: str, places: Places, until: float) -> None:
     """Do what is missing of a row, as long as the clock is not past `until`."""
     file = file_of(row, table, places.kept)
     done = kept(file) or weigh(row, table, places)
+    steps = recipe_of(row, table, ()).fit.steps
+    done.runs = [r for r in done.runs if r.steps == steps]  # those of another budget are none
     for fold, seed in itertools.product(row.folds, row.seeds):
         if any((r.fold, r.seed) == (fold, seed) for r in done.runs):
             continue
