@@ -16,8 +16,8 @@ import msgspec
 from rich.console import Console
 from rich.table import Table
 
+from realtime.commands.clash import refuse_clash
 from realtime.commands.common import Parser, guarded, start_logging
-from realtime.commands.gate_use import refuse_clash
 from realtime.errors import UsageError
 from realtime.outputs.replace import Replacement
 from train.gate_eval.command import add_gate, add_mixtures

@@ -174,8 +174,8 @@ def live(
     runner: Runner | None,
 ) -> int:
     """Gate a device into a device."""
+    from realtime.commands.clash import refuse_clash
     from realtime.commands.gate_live import run_live
-    from realtime.commands.gate_use import refuse_clash
     from realtime.duplex import BLOCK
 
     for option in ("trace", "plot"):

@@ -31,9 +31,7 @@ from realtime.sources import Block, Source, open_source
 from realtime.sources.pcm import ENCODINGS, Encoding
 
 BLOCK_S = 0.5  # of a file; a pipe is passed on as it comes
-LONG_S = (
-    300.0  # from here on it pays to load numba, which takes as long as two minutes of sound
-)
+LONG_S = 300.0  # from here on it pays to load numba: that costs what two minutes of sound do
 
 log = logging.getLogger("rt.realtime.gate")
 

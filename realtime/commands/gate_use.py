@@ -8,8 +8,8 @@ from __future__ import annotations
 import argparse
 from collections.abc import Mapping
 
+from realtime.commands.clash import refuse_clash
 from realtime.errors import UsageError
-from realtime.places import first_clash
 from realtime.sources import is_raw
 
 LIVE = ("device", "output_device", "output_channels", "block", "virtual_mic", "key_channels")
@@ -61,25 +61,3 @@ def check_distinct(args: argparse.Namespace, origins: Mapping[str, str]) -> None
     reads = {"the input": source, "the key": args.key if "key" in origins else ""}
     writes = {"the output": target, "--trace": args.trace or "", "--plot": args.plot or ""}
     refuse_clash(writes, reads)
-
-
-def refuse_clash(writes: Mapping[str, str], reads: Mapping[str, str]) -> None:
-    """Refuse to write over what is read, or two results into one file.
-
-    Args:
-        writes: name for people to path; an empty one or "-" is no file.
-        reads: likewise.
-
-    Raises:
-        UsageError: so.
-    """
-    clash = first_clash(writes.items(), reads.items())
-    if clash is None:
-        return
-    name, other = clash
-    if other in reads:
-        raise UsageError(
-            f"{name} {writes[name]} is {other} itself",
-            "name another file: nothing is lost then",
-        )
-    raise UsageError(f"{name} and {other} are both {writes[name]}", "name another file")

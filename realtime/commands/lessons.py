@@ -6,9 +6,8 @@ import argparse
 import json
 import logging
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from realtime.commands.common import say
@@ -55,30 +54,6 @@ def read_aloud(
     if said:
         say(said)
     return side
-
-
-def refuse_inputs(inputs: Iterable[Path], outputs: Mapping[str, str | None]) -> None:
-    """Refuse an output that is an input, or another output.
-
-    Args:
-        inputs: files that are read.
-        outputs: what is given to an option that names a file to make.
-
-    Raises:
-        UsageError: so.
-    """
-    read = {path.resolve() for path in inputs}
-    made = {option: Path(path).resolve() for option, path in outputs.items() if path}
-    for option, path in made.items():
-        if path in read:
-            raise UsageError(
-                f"{option} {outputs[option]} is an input, too", "choose another name"
-            )
-    if len(set(made.values())) < len(made):
-        *first, last = outputs
-        raise UsageError(
-            f"two of {', '.join(first)} and {last} name the same file", "choose other names"
-        )
 
 
 def whole_number(option: str, given: str) -> int:

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from realtime.commands.clash import refuse_inputs
 from realtime.commands.common import Interrupts, say, start_logging
 from realtime.commands.lessons import (
     bar,
@@ -20,7 +21,6 @@ from realtime.commands.lessons import (
     no_stop,
     print_table,
     read_aloud,
-    refuse_inputs,
     tell,
     write,
     written,

@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Mapping
 
-from realtime.commands.gate_use import refuse_clash
+from realtime.commands.clash import refuse_clash
 from realtime.errors import UsageError
 from realtime.sources import is_raw
 
