@@ -57,6 +57,15 @@ def refused(done, status, *says):
     assert not done.stdout
 
 
+def alive(pid):
+    """Whether a process runs; one that has ended and that nobody waits for does not."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return False
+    return stat.rpartition(")")[2].split()[0] != "Z"
+
+
 def lines(text):
     """The objects of JSON lines."""
     return [json.loads(line) for line in text.splitlines()]

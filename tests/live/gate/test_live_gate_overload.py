@@ -8,6 +8,7 @@ import time
 
 import numpy as np
 import pytest
+from kit_command import alive
 
 from realtime.duplex.events import Overload
 from realtime.duplex.priority import SOUND, THOUGHT
@@ -102,7 +103,7 @@ def test_the_sound_process_ends_with_its_parent(bench, gate_model):
     assert len(children) == 1
     gate.process.kill()
     until = time.monotonic() + 10
-    while os.path.exists(f"/proc/{children[0]}"):  # noqa: PTH110  it need not be a file
+    while alive(children[0]):
         assert time.monotonic() < until
         time.sleep(0.05)
 

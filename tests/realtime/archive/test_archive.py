@@ -15,6 +15,7 @@ from pathlib import Path
 import msgspec
 import numpy as np
 import pytest
+from kit_command import alive
 
 from realtime.archive.files import Entry, list_files
 from realtime.archive.job import Job, Outcome, Tag, Tagger, digest_of
@@ -68,13 +69,6 @@ def workers(pid):
     threads = Path(f"/proc/{pid}/task").glob("*/children")
     found = [x for children in threads for x in children.read_text().split()]
     return [int(x) for x in found if b"spawn_main" in Path(f"/proc/{x}/cmdline").read_bytes()]
-
-
-def alive(pid):
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False
 
 
 def test_rows_are_the_events_of_json(band_model, sounds, tmp_path, capsys):
