@@ -8,6 +8,7 @@ together; where there may be several, `train.heard` says in the end which can be
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import msgspec
 import numpy as np
@@ -15,11 +16,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Generator, Tensor
 
+from models.checkpoint import load_model
 from realtime.errors import UsageError
 from train import augment
-from train.clips import crop, edge_of, place, stretched
+from train.clips import crop, edge_of, place, room_of, stretched
 from train.datasets.shard_bank import open_recordings
 from train.draft import Draft
+from train.hard import HOP_S, HardTalk
 from train.heard import powers
 from train.manifest import Row
 from train.moments import Moments
@@ -29,7 +32,7 @@ from train.recipe import Recipe
 from train.torch_frontend import TorchFrontEnd
 from train.truth import Truth
 
-CLIP, TALK, SILENCE, FRAGMENT, EVENTS = range(5)  # kinds of rows
+CLIP, TALK, SILENCE, FRAGMENT, HARD, EVENTS = range(6)  # kinds of rows
 HUMAN = ("noise/human/", "crying_baby", "babble")  # noises that a listener may take for a voice
 QUIET_DB = 25.0  # talk this far under its recording's level is a pause
 EDGE = 0.2  # of a window: with one label, what gives it is no nearer to the ends
@@ -64,6 +67,7 @@ class Batches:
         self.pool["clip"] = self.truth.clips("train", self.usable)
         self.clip_weight = self.truth.chances(self.pool["clip"], recipe.mix.balance)
         self.clips = Clips(self.pool["clip"], self.clip_weight, shard, recipe.fit.seed)
+        self.hard = self._mined()
         self.human = np.array([any(h in r.file or h in r.label for h in HUMAN) for r in rows])
         labels = recipe.data.labels
         self.silence = np.array([name == "silence" for name in labels], np.float32)
@@ -116,7 +120,7 @@ class Batches:
     ) -> tuple[Tensor, Tensor]:
         m, a, size = self.recipe.mix, self.recipe.augment, self.samples
         kinds = rng.choice(
-            [CLIP, TALK, SILENCE, FRAGMENT, EVENTS], self.batch, p=self._shares()
+            [CLIP, TALK, SILENCE, FRAGMENT, HARD, EVENTS], self.batch, p=self._shares()
         )
         draft = Draft(self.truth, self.batch, size, self.recipe.features.rate, picks)
         for i, kind in enumerate(kinds):
@@ -127,6 +131,8 @@ class Batches:
                 self._events(draft, i, rng)
             elif kind == TALK:
                 self._talk(draft, i, speed, rng)
+            elif kind == HARD:
+                self._hard_talk(draft, i, rng)
             else:
                 row = rng.choice(self.pool["noise"], p=self.noise_weight)
                 crop(draft.sounds[i], self.banks[speed].clip(row), rng)
@@ -154,7 +160,11 @@ class Batches:
             self._moment(draft, i, speed, row, rng)
             return
         clip = stretched(bank.clip(row), rng.uniform(-a.stretch, a.stretch))
-        move, target = int(rng.integers(-shift, shift + 1)), self.truth.rows[row]
+        least, most = -shift, shift
+        if a.whole:
+            room = room_of(clip, self.samples, self.recipe.features.rate)
+            least, most = max(least, min(room[0], 0)), min(most, max(room[1], 0))
+        move, target = int(rng.integers(least, most + 1)), self.truth.rows[row]
         cut = self._edge(clip, rng) if fragment else None
         if cut is not None and not np.array_equal(target, self.silence):
             move, target = cut, draft.unclear(target)
@@ -200,6 +210,33 @@ class Batches:
         known = (self.truth.rows[row] != 0.0).any() and not quiet
         draft.put(i, self.truth.rows[row] if known else self.truth.either)
 
+    def _hard_talk(self, draft: Draft, i: int, rng: np.random.Generator) -> None:
+        """Talk that is taken for a word, at the speed at which it was."""
+        assert self.hard is not None
+        number, at = self.hard.draw(rng)
+        row = self.pool["talk"][number]
+        at += int(rng.integers(round(HOP_S * self.recipe.features.rate)))
+        part = self.banks[0].clip(row)[at : at + self.samples]
+        draft.sounds[i, : len(part)] = part
+        draft.put(i, self.truth.either)
+
+    def _mined(self) -> HardTalk | None:
+        """Talk as the weights that the run begins with hear it."""
+        recipe, talk = self.recipe, self.pool["talk"]
+        if not recipe.mix.hard or not len(talk):
+            return None
+        if not recipe.fit.init or self.truth.several:
+            raise UsageError(
+                "mix.hard has nothing that could say what is hard",
+                "name a checkpoint in fit.init, and have one label for a window",
+            )
+        network, _ = load_model(Path(recipe.fit.init))
+        background = np.array([n in recipe.data.background for n in recipe.data.labels])
+        return HardTalk(
+            [self.banks[0].clip(row) for row in talk], self.samples, recipe.features.rate,
+            lambda x: self.frontend.finish(self.frontend(x)), network, background,
+        )  # fmt: skip
+
     def _cut(self, speed: int, row: int, rng: np.random.Generator) -> tuple[Array, int]:
         share = rng.uniform(-self.recipe.augment.stretch, self.recipe.augment.stretch)
         size = int(self.samples * (1.0 + share)) + 3
@@ -241,9 +278,9 @@ class Batches:
 
     def _shares(self) -> list[float]:
         m = self.recipe.mix
-        talk = m.talk if len(self.pool["talk"]) else 0.0
+        talk, hard = (m.talk, m.hard) if len(self.pool["talk"]) else (0.0, 0.0)
         silence = m.silence if len(self.pool["noise"]) else 0.0
-        clip = 1.0 - talk - silence - m.fragment - m.events
+        clip = 1.0 - talk - silence - m.fragment - hard - m.events
         if clip < 0.0:
             raise UsageError("the shares of [mix] are over 1 together", "lower one")
-        return [clip, talk, silence, m.fragment, m.events]
+        return [clip, talk, silence, m.fragment, hard, m.events]

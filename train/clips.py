@@ -53,6 +53,22 @@ def active_span(clip: NDArray[np.float32], rate: int) -> tuple[int, int]:
     return int(loud[0]) * size, min(len(clip), (int(loud[-1]) + 1) * size)
 
 
+def room_of(clip: NDArray[np.float32], size: int, rate: int) -> tuple[int, int]:
+    """How far a centred clip may be moved to either side before the window cuts its sound.
+
+    Args:
+        clip: the recording.
+        size: samples of the window.
+        rate: Hz.
+
+    Returns:
+        The least and the greatest move for `place`; crossed where the sound is longer.
+    """
+    begin, end = active_span(clip, rate)
+    at = (size - len(clip)) // 2
+    return -(at + begin), size - (at + end)
+
+
 def edge_of(
     clip: NDArray[np.float32], size: int, rate: int, share: float, first: bool
 ) -> int | None:

@@ -34,6 +34,7 @@ from train import processes, saved
 from train.ahead import ahead
 from train.bar import progress_bar
 from train.journal import Journal
+from train.memory import keep_memory
 from train.optimise import learning_rate, optimizer_of, set_frozen
 from train.tables import Fit
 from train.weights import begin_with, follow, mean_of, named
@@ -53,6 +54,7 @@ def begin(f: Fit, out: Path) -> torch.device:
         OutputError: no folder can be made.
     """
     make_folder(out)
+    keep_memory()
     torch.set_num_threads(f.threads or os.cpu_count() or 1)
     device = processes.pick_device(f.device)
     if f.precision == "float16" and device.type == "cpu":

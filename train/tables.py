@@ -60,6 +60,8 @@ class Mix(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True)
         silence: noises alone and near silence, labelled `silence`.
         fragment: clips cut so that most of the word is missing; target words become "no word"
             (the loss accepts unknown and silence).
+        hard: parts of running speech, drawn by how much the weights in `fit.init` take them for
+            a word (one label for a window only); "no word", too.
         events: mixtures of several clips; needs a loss for several labels.
         most: clips in such a mixture, at most.
         apart_db: level of each of them, from and to.
@@ -72,6 +74,7 @@ class Mix(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True)
     talk: float = 0.10
     silence: float = 0.12
     fragment: float = 0.05
+    hard: float = 0.0
     events: float = 0.0
     most: int = 3
     apart_db: tuple[float, float] = (-15.0, 0.0)
@@ -84,6 +87,7 @@ class Augment(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
 
     Args:
         shift_s: a clip is moved by up to this, either way.
+        whole: but no further than leaves its sound in the window.
         speeds: playing speeds, chosen evenly.
         room: probability of an impulse response.
         neighbour: probability that the edge of another word or of talk falls into the window.
@@ -100,6 +104,7 @@ class Augment(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     """
 
     shift_s: float = 0.2
+    whole: bool = False
     speeds: tuple[float, ...] = (1.0,)
     stretch: float = 0.0
     room: float = 0.0

@@ -18,6 +18,7 @@ from train.command import main as rt_train  # noqa: E402
 from train.datasets.shards import write_shards  # noqa: E402
 from train.fit import fit  # noqa: E402
 from train.manifest import read_manifest  # noqa: E402
+from train.memory import keep_memory  # noqa: E402
 from train.optimise import learning_rate, set_frozen  # noqa: E402
 from train.recipe import Recipe, read_recipe  # noqa: E402
 from train.tables import Fit  # noqa: E402
@@ -146,3 +147,15 @@ def test_two_processes_learn_what_one_does(tones: Path, shards: bool) -> None:
 def test_what_cannot_be_is_said(tones: Path, changes: tuple[str, ...], said: str) -> None:
     with pytest.raises(UsageError, match=said):
         fit(read_recipe(tones, changes), tones.parent / "run")
+
+
+@pytest.mark.skipif(not keep_memory(), reason="needs glibc")
+def test_memory_is_got_from_the_kernel_once() -> None:
+    """A block of 64 MiB has 16,384 pages; each would be a fault again without."""
+    import resource
+
+    torch.ones(1 << 24)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    for _ in range(20):
+        torch.ones(1 << 24)
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before < 2 * 16_384
