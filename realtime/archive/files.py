@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -16,14 +17,14 @@ SOUNDS = frozenset(
               "snd", "w64", "wav", "wave")
 )  # fmt: skip
 RAW = frozenset({".pcm", ".raw"})  # with --rate
+CONTROL = re.compile("[\x00-\x1f\x7f]")
 
 
 class Entry(msgspec.Struct, frozen=True):
     """One file of an archive.
 
     Args:
-        name: as it was given and as the table has it; bytes that are no text are written
-            as escapes.
+        name: as it was given and as the table has it, see `name_of`.
         path: its absolute path, as the system has it.
         size: bytes.
         changed: when it was changed, nanoseconds.
@@ -95,5 +96,13 @@ def _entry(path: Path) -> Entry:
         size = changed = 0  # a link that leads nowhere; whoever reads it says so
     except OSError as e:
         raise AudioError(f"{path}: {e.strerror}", "check the path") from e
-    name = str(path).encode("utf-8", "backslashreplace").decode()
-    return Entry(name, os.fsencode(path.absolute()), size, changed)
+    return Entry(name_of(path), os.fsencode(path.absolute()), size, changed)
+
+
+def name_of(path: Path) -> str:
+    r"""A path as one line of text, of which `printf %b` makes the path again.
+
+    A backslash is doubled; control characters, and bytes that are no UTF-8, become `\xHH`.
+    """
+    text = os.fsencode(path).replace(b"\\", rb"\\").decode("utf-8", "backslashreplace")
+    return CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", text)

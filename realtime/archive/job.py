@@ -16,6 +16,7 @@ from realtime.errors import AudioError, ModelError
 from realtime.library import find_model
 from realtime.outputs import Event, Opening, Reading, Start, Stop
 from realtime.outputs.message import DECIMALS
+from realtime.places import shown
 from realtime.runners import open_runner
 from realtime.sources import open_source
 
@@ -196,5 +197,5 @@ class _Heard:
 def _plain(line: str, entry: Entry) -> str:
     """An error's line without the file's name, which stands beside it, and as text."""
     text = line.encode("utf-8", "backslashreplace").decode()
-    path = os.fsdecode(entry.path).encode("utf-8", "backslashreplace").decode()
-    return text.removeprefix(f"{path}: ")
+    name = " ".join(shown(os.fsdecode(entry.path)).split())  # as `RtError.line` has it
+    return text.removeprefix(f"{name}: ")

@@ -138,7 +138,14 @@ class Journal:
                 whole += len(line)
         self._file.truncate(whole)  # a line that was being written when the process died
         if not whole:
+            self._begin(key)
+
+    def _begin(self, key: str) -> None:
+        try:
             self._write(msgspec.json.encode(Head(VERSION, key)) + b"\n")
+        except OSError:  # a full disk: there is nothing in it to keep
+            self.path.unlink(missing_ok=True)
+            raise
 
     def _check(self, line: bytes, key: str) -> None:
         try:

@@ -5,6 +5,7 @@ import csv
 import errno
 import json
 import os
+import resource
 import shutil
 import signal
 import subprocess
@@ -21,7 +22,7 @@ from realtime.archive.files import Entry, list_files
 from realtime.archive.job import Job, Outcome, Tag, Tagger, digest_of
 from realtime.archive.journal import Journal
 from realtime.commands.tag import main
-from realtime.errors import ModelError, UsageError
+from realtime.errors import ModelError, OutputError, UsageError
 
 BIN = Path(sys.executable).parent / "rt-tag"
 SOUND = (("", 0.4), ("low", 0.8), ("", 0.7), ("high", 0.8), ("", 0.6))
@@ -307,9 +308,47 @@ def test_order_and_names(tmp_path, monkeypatch):
     os.mkfifo(tmp_path / "pipe.wav")
     monkeypatch.chdir(tmp_path)
     found = list_files(["b", ".", "b/z.wav"], recursive=True)
-    names = ["b/a.flac", "b/z.wav", "B.wav", "a.wav", "c.wav", "odd\\udcff.wav"]
+    names = ["b/a.flac", "b/z.wav", "B.wav", "a.wav", "c.wav", "odd\\xff.wav"]
     assert [e.name for e in found] == names
     assert os.fsdecode(found[-1].path) == str(tmp_path / odd)
+
+
+def test_any_name_is_one_text_in_every_table(kit, band_model, write_wav, tmp_path, capsys):
+    """Names that are no lines, and two that escapes might make the same."""
+    parquet = pytest.importorskip("pyarrow.parquet", reason="the archive extra")
+    sound = write_wav("a.wav", kit.tones(("low", 0.8), ("", 0.4)))
+    odd = (b"two\nlines\r.wav", b"x\xff.wav", rb"x\xff.wav", b'c,"d  e.wav', "é.wav".encode())
+    folder = tmp_path / "in"
+    folder.mkdir()
+    for name in odd:
+        shutil.copy(sound, folder / os.fsdecode(name))
+    (folder / "no  sound\n.wav").write_text("no sound")
+    for kind in ("csv", "jsonl", "parquet"):
+        out = ["-o", str(tmp_path / f"t.{kind}"), "--jobs", "1", "--model", str(band_model)]
+        assert main([str(folder), "-r", *out]) == 0
+        err = capsys.readouterr().err
+        assert f"not read: {folder}/no  sound\\x0a.wav: is text, not sound" in err
+    found = [row[0] for row in read(tmp_path / "t.csv")[1:]]
+    told = (tmp_path / "t.jsonl").read_bytes().splitlines()
+    assert found == [json.loads(x)["file"] for x in told]
+    assert found == parquet.read_table(tmp_path / "t.parquet")["file"].to_pylist()
+    again = [
+        subprocess.run(["bash", "-c", 'printf %b "$0"', name], stdout=subprocess.PIPE).stdout
+        for name in found
+    ]
+    assert sorted(again) == sorted(os.fsencode(folder) + b"/" + name for name in odd)
+
+
+def test_a_disk_that_is_full_at_the_start(tmp_path):
+    """No file of ours may grow: the journal cannot begin, and none is left."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, before[1]))
+    try:
+        with pytest.raises(OutputError, match="j cannot be written"):
+            Journal(tmp_path / "j", "key")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_another_model_at_a_worker(band_model):
