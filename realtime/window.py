@@ -19,6 +19,16 @@ FLOOR_DB = -120.0  # level of digital silence
 STATEFUL_TAIL_S = 0.5  # silence after the end for a model that sees no windows
 
 
+def true_hop_s(card: Card, hop_s: float) -> float:
+    """Seconds between decisions when so many are asked for: whole rows of the window.
+
+    Raises:
+        UsageError: `hop_s` does not fit the model.
+    """
+    unit, _, step = _sizes(card, hop_s)
+    return step * unit / card.rate
+
+
 class Window:
     """The model's window, which rolls on by one hop.
 
@@ -38,15 +48,7 @@ class Window:
 
     def __init__(self, card: Card, hop_s: float | None) -> None:
         spec = card.input.features
-        unit = spec.hop if spec is not None else 1  # samples in a row
-        rows = card.window_frames if spec is not None else round(card.window_s * card.rate)
-        asked = card.hop_s if hop_s is None else hop_s
-        step = max(1, round(asked * card.rate / unit))
-        if step > rows or (card.states and step != rows):
-            raise UsageError(
-                f"a hop of {asked:g} s does not fit model {card.name}",
-                f"use {card.hop_s:g} s" if card.states else f"use up to {card.window_s:g} s",
-            )
+        unit, rows, step = _sizes(card, hop_s)
         self.seconds = rows * unit / card.rate
         self.hop = step * unit  # samples
         tail = round(STATEFUL_TAIL_S * card.rate) if card.states else (rows - step) * unit
@@ -88,3 +90,18 @@ def level_db(audio: Array) -> float:
     """RMS of samples in dBFS, no lower than `FLOOR_DB`."""
     power = float(np.dot(audio, audio)) / max(1, len(audio))
     return max(FLOOR_DB, 10.0 * float(np.log10(power))) if power > 0.0 else FLOOR_DB
+
+
+def _sizes(card: Card, hop_s: float | None) -> tuple[int, int, int]:
+    """Samples in a row, rows of a window, rows of a hop."""
+    spec = card.input.features
+    unit = spec.hop if spec is not None else 1
+    rows = card.window_frames if spec is not None else round(card.window_s * card.rate)
+    asked = card.hop_s if hop_s is None else hop_s
+    step = max(1, round(asked * card.rate / unit))
+    if step > rows or (card.states and step != rows):
+        raise UsageError(
+            f"a hop of {asked:g} s does not fit model {card.name}",
+            f"use {card.hop_s:g} s" if card.states else f"use up to {card.window_s:g} s",
+        )
+    return unit, rows, step

@@ -174,6 +174,10 @@ def live(
     runner: Runner | None,
 ) -> int:
     """Gate a device into a device."""
+    if options.control is None and args.control_token_file is not None:
+        raise UsageError(
+            "--control-token-file without --control", "add --control, or leave it out"
+        )
     from realtime.commands.clash import refuse_clash
     from realtime.commands.gate_live import run_live
     from realtime.duplex import BLOCK

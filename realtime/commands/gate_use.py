@@ -12,7 +12,10 @@ from realtime.commands.clash import refuse_clash
 from realtime.errors import UsageError
 from realtime.sources import is_raw
 
-LIVE = ("device", "output_device", "output_channels", "block", "virtual_mic", "key_channels")
+LIVE = (
+    "device", "output_device", "output_channels", "block", "virtual_mic", "key_channels",
+    "control_token_file",
+)  # fmt: skip
 
 
 def check_use(args: argparse.Namespace, origins: Mapping[str, str]) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import logging
 from collections.abc import Callable, Sequence
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from realtime.commands.common import say, version
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from realtime.engine import Engine
     from realtime.fields import EngineSettings
     from realtime.outputs import Output, Service
+    from realtime.settings import Settings
 
 OPTIONS = {  # option: (setting, metavar, help)
     "--mqtt": ("mqtt.url", "URL", "tell an MQTT broker: mqtt://HOST or mqtts://HOST"),
@@ -28,6 +30,12 @@ OPTIONS = {  # option: (setting, metavar, help)
     "--wyoming": ("wyoming.uri", "URI", "wake service on tcp://127.0.0.1:10400"),
     "--webhook": ("webhook.url", "URL", "POST each event as JSON"),
     "--save-clips": ("clips.folder", "DIR", "keep the sound of events and near misses"),
+}
+
+ALONE = {  # setting that says nothing without another one: that one, and its option
+    "shell": ("on", "--on"),
+    "clips.voice": ("clips.folder", "--save-clips"),
+    **{f"mqtt.{x}": ("mqtt.url", "--mqtt") for x in ("id", "user", "password_file", "ca")},
 }
 
 log = logging.getLogger("rt.realtime.services")
@@ -66,6 +74,20 @@ def services_given(args: argparse.Namespace) -> dict[str, Any]:
             )
         found[f"on.{label}"] = command
     return found
+
+
+def refuse_alone(settings: Settings) -> None:
+    """Refuse an option of a service that is not asked for; a settings file may have it ready.
+
+    Raises:
+        UsageError: so.
+    """
+    from realtime.fields import option_name
+
+    for key, (needed, service) in ALONE.items():
+        option = option_name(key)
+        if settings.origins.get(key) == option and not attrgetter(needed)(settings.values):
+            raise UsageError(f"{option} without {service}", f"add {service}, or leave it out")
 
 
 def open_services(

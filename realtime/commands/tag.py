@@ -21,7 +21,12 @@ from realtime.commands.common import (
     say,
     start_logging,
 )
-from realtime.commands.services import close_services, open_services, say_counts
+from realtime.commands.services import (
+    close_services,
+    open_services,
+    refuse_alone,
+    say_counts,
+)
 from realtime.commands.tag_options import given, parser
 from realtime.errors import AudioError, CardError
 
@@ -90,12 +95,14 @@ def tag(args: argparse.Namespace) -> int:
             f"model {runner.card.name} is a gate and names no sounds",
             f"use rt-gate --model {values.model}",
         )
+    from realtime.commands.tag_use import check_use, say_hop
+
+    refuse_alone(settings)
+    say_hop(settings, runner.card)
     if many:
         from realtime.commands.archive import archive
 
         return archive(args, values, path, decision, thresholds)
-    from realtime.commands.tag_use import check_use
-
     check_use(args, settings.origins)
     rule: dict[str, Any] = {
         "decision": decision, "thresholds": thresholds, "hop_s": values.hop_s or None

@@ -6,11 +6,17 @@ Called by `realtime.commands.tag` before anything is opened.
 from __future__ import annotations
 
 import argparse
+import logging
 from collections.abc import Mapping
 
+from realtime.card import Card
 from realtime.commands.clash import refuse_clash
 from realtime.errors import UsageError
+from realtime.settings import Settings
 from realtime.sources import is_raw
+from realtime.window import true_hop_s
+
+log = logging.getLogger("rt.realtime.tag")
 
 RAW = ("rate", "channels", "format")
 
@@ -41,3 +47,18 @@ def check_use(args: argparse.Namespace, origins: Mapping[str, str]) -> None:
     for name in ("card", "config", "model"):
         read[f"what --{name} reads"] = getattr(args, name) or ""
     refuse_clash({"--scores": args.scores or "", "--plot": args.plot or ""}, read)
+
+
+def say_hop(settings: Settings, card: Card) -> None:
+    """Warn where another hop is used than was asked for.
+
+    Raises:
+        UsageError: it does not fit the model.
+    """
+    asked = settings.values.hop_s
+    used = true_hop_s(card, asked) if asked else 0.0
+    if abs(used - asked) * card.rate > 0.5:  # samples
+        log.warning(
+            "%s: %g s is no multiple of the front end's hop in model %s, %g s is used",
+            settings.origins["hop_s"], asked, card.name, used,
+        )  # fmt: skip

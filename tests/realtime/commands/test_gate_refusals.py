@@ -56,6 +56,7 @@ def test_the_output_is_the_input(gate, talk, tmp_path, capsys, monkeypatch):
         (["--format", "s16"], "--format is for raw PCM"),
         (["--device", "USB"], "--device is for live sound"),
         (["--block", "64"], "--block is for live sound"),
+        (["--control-token-file", "t"], "--control-token-file is for live sound"),
         (["--level"], "--model belongs to the learned gate"),
         (["--key-highpass", "30000"], "use 0 to 20000"),
         (["--config", "/no/such.toml"], "/no/such.toml: No such file"),
@@ -68,6 +69,13 @@ def test_wrong_options(gate, talk, tmp_path, capsys, args, says, left):
     assert says in err
     assert err.count("\n") == 1
     assert left() == ["talk.flac"]
+
+
+def test_a_token_for_no_socket(gate, capsys):
+    assert gate("--control-token-file", "t") == 2
+    err = capsys.readouterr().err
+    assert "--control-token-file without --control: add --control" in err
+    assert err.count("\n") == 1
 
 
 def test_a_filter_that_leaves_nothing(gate, write_wav, tmp_path, capsys, bursts):

@@ -55,3 +55,45 @@ def test_results_over_what_is_read(refuse, talk, band_model, write_wav, bursts, 
 )
 def test_options_that_contradict(refuse, talk, band_model, args, says):
     refuse(talk, *args, "--model", band_model, says=says)
+
+
+@pytest.mark.parametrize(
+    ("args", "service"),
+    [
+        (["--shell"], "--on"),
+        (["--no-voice"], "--save-clips"),
+        (["--mqtt-id", "hall"], "--mqtt"),
+        (["--mqtt-user", "me"], "--mqtt"),
+        (["--mqtt-password-file", "p"], "--mqtt"),
+        (["--mqtt-ca", "ca.pem"], "--mqtt"),
+    ],
+)
+def test_options_of_a_service_that_nobody_asked_for(
+    refuse, talk, band_model, args, service, tmp_path, capsys
+):
+    model = ("--model", band_model)
+    refuse(talk, *args, *model, says=f"{args[0]} without {service}: add {service}")
+    refuse(talk, *args, "-o", tmp_path / "t.csv", *model, says=f"{args[0]} without {service}")
+    config = tmp_path / "later.toml"
+    config.write_text("shell = true\n[clips]\nvoice = false\n[mqtt]\nid = 'hall'\n")
+    assert main([str(talk), "--config", str(config), *map(str, model)]) == 0
+    assert capsys.readouterr().err == ""
+
+
+def test_a_hop_that_is_rounded_is_said_once(talk, band_model, tmp_path, capsys):
+    model = ["--model", str(band_model)]
+    config = tmp_path / "hop.toml"
+    config.write_text("hop_s = 0.098\n")
+    for args, origin, used in (
+        (["--hop", "0.104"], "--hop: 0.104", 0.1),
+        (["--hop", "0.001"], "--hop: 0.001", 0.01),
+        (["--config", str(config)], f"{config}: 0.098", 0.1),
+        (["--hop", "0.104", "-o", str(tmp_path / "t.csv")], "--hop: 0.104", 0.1),
+    ):
+        assert main([str(talk), *model, *args]) == 0
+        warned = [x for x in capsys.readouterr().err.splitlines() if "warning" in x]
+        hop = "is no multiple of the front end's hop in model bands"
+        assert warned == [f"warning: {origin} s {hop}, {used:g} s is used"]
+    for args in ([], ["--hop", "0.05"], ["--hop", "0.1"]):
+        assert main([str(talk), *model, *args]) == 0
+        assert capsys.readouterr().err == ""
