@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from realtime.outputs.replace import Replacement
 
 DEFAULT = "voice"
+ENDINGS = (".gate", ".onnx")
 EXAMPLES = """
 examples:
   rt-gate learn --open snare/ --closed hats.wav kick.wav -o snare.gate
@@ -85,8 +86,8 @@ def main(argv: Sequence[str]) -> int:
     path = Path(args.base) if args.base else find_model(args.model or DEFAULT, "onnx")
     gate = read_gate(path)
     _refuse_inputs(args, gate.path)
-    _try_outputs(args)
-    with Interrupts(no_stop), written(args.output) as output:
+    _try_outputs(args, gate.card.rate)
+    with Interrupts(no_stop), written(args.output, ENDINGS) as output:
         sides = read_sides(args, gate.card.rate)
         with lines() if args.progress else bar() as progress:
             if args.base:
@@ -211,19 +212,19 @@ def _refuse_inputs(args: argparse.Namespace, model: Path) -> None:
     refuse_inputs(inputs, {"-o": args.output, "--plot": args.plot, "--audition": args.audition})
 
 
-def _try_outputs(args: argparse.Namespace) -> None:
+def _try_outputs(args: argparse.Namespace, rate: int) -> None:
     """Say what is wrong with a place or a kind of file before the lesson, not after it.
 
     Raises:
         UsageError, MissingExtra, OutputError: so.
     """
+    from realtime.learn.audition import open_audition
     from realtime.outputs.picture import Picture
-    from realtime.outputs.replace import Replacement
 
     if args.plot:
         Picture(args.plot).discard()
     if args.audition:
-        Replacement(args.audition).discard()
+        open_audition(args.audition, rate).close(complete=False)
 
 
 def _plot(path: str, learned: Learned, card: Card) -> None:

@@ -68,10 +68,17 @@ def whole_number(option: str, given: str) -> int:
 
 
 @contextmanager
-def written(path: str) -> Iterator[Replacement]:
-    """A file that takes its name only if all goes well."""
+def written(path: str, endings: Sequence[str]) -> Iterator[Replacement]:
+    """A model's file, which takes its name only if all goes well.
+
+    Raises:
+        UsageError: its name has none of these endings, by which people and programs find it.
+        OutputError: it cannot be made.
+    """
     from realtime.outputs.replace import Replacement
 
+    if not path.lower().endswith(tuple(endings)):
+        raise UsageError(f"-o {path} is no name for a model", f"use {' or '.join(endings)}")
     output = Replacement(path)
     try:
         yield output

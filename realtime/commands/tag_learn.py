@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     from realtime.wake.memory import Memory
     from realtime.wake.model_file import WakeFile
 
+ENDINGS = (".onnx",)
+
 
 def main(argv: Sequence[str]) -> int:
     """Run rt-tag learn; the exit status."""
@@ -57,7 +59,8 @@ def main(argv: Sequence[str]) -> int:
         )
     hours = hours_of(base.ears.digest)
     _refuse_files(args, base.path)
-    with Interrupts(no_stop), written(args.output) as output, drawn(args.plot) as picture:
+    file = written(args.output, ENDINGS)
+    with Interrupts(no_stop), file as output, drawn(args.plot) as picture:
         sides = read_sides(args, base)
         with lines() if args.progress else bar() as progress:
             result = _learn(args, sides, base, hours, seed, output, progress, picture)

@@ -7,14 +7,17 @@ from __future__ import annotations
 
 from typing import Final
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from realtime.errors import UsageError
 from realtime.gate.ideal import HOPS_PER_S, runs
 from realtime.learn.hearing import Heard
 from realtime.learn.mixtures import BOTH, Mixture
 from realtime.learn.sounds import faded, loudness
-from realtime.outputs.audio import FileSink, Kind
+from realtime.outputs.audio import FileSink, Kind, container_of
+from realtime.sources import is_raw
 
 Audio = NDArray[np.float32]
 
@@ -50,14 +53,28 @@ def audition(heard: Heard, rate: int) -> tuple[Audio, list[tuple[float, float]]]
     return np.concatenate([faded(m.audio, rate) for m in chosen]), spans
 
 
+def open_audition(path: str, rate: int, frames: int = 0) -> FileSink:
+    """The file to write it to, of the kind that its name says.
+
+    Raises:
+        UsageError: a name of no kind of sound file.
+        OutputError: the file cannot be made, or its kind has no such rate.
+    """
+    if is_raw(path):
+        raise UsageError(f"--audition {path} is no sound file", "use .wav or .flac")
+    kind = Kind(rate, 1, "WAV", "FLOAT", frames)
+    container, subtype = container_of(path, kind)
+    return FileSink(path, msgspec.structs.replace(kind, container=container, subtype=subtype))
+
+
 def write_audition(path: str, heard: Heard, rate: int) -> dict[str, object]:
     """Write it as a sound file; for the report: {"file", "open": [[start_s, stop_s], ...]}.
 
     Raises:
-        OutputError: the file cannot be made.
+        UsageError, OutputError: as `open_audition`.
     """
     audio, spans = audition(heard, rate)
-    sink = FileSink(path, Kind(rate, 1, "WAV", "FLOAT", len(audio)))
+    sink = open_audition(path, rate, len(audio))
     try:
         sink.write(audio[:, None])
     except BaseException:

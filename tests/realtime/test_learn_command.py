@@ -198,6 +198,10 @@ BAD = {
         6,
         "cannot be written",
     ),
+    "raw to hear": (lambda a: [*a, "--audition", "x.raw"], 2, "is no sound file"),
+    "text to hear": (lambda a: [*a, "--audition", "x.txt"], 2, "no sound file is called .txt"),
+    "no such name": (lambda a: changed(a, "-o", "my.txt"), 2, "-o my.txt is no name for a mod"),
+    "no ending": (lambda a: changed(a, "-o", "my"), 2, "use .gate or .onnx"),
     "no folder for it": (lambda a: changed(a, "-o", "nowhere/my.gate"), 6, "cannot be written"),
 }
 

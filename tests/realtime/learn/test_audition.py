@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from realtime.learn.audition import audition, write_audition
+from realtime.errors import UsageError
+from realtime.learn.audition import audition, open_audition, write_audition
 from realtime.learn.hearing import Heard
 from realtime.learn.mixtures import BOTH, MIXTURE_S, Mixer
 
@@ -36,3 +37,22 @@ def test_one_side_is_better_than_nothing(sounds, closeds, tmp_path):
     audio, rate = soundfile.read(tmp_path / "a.wav", dtype="float32")
     np.testing.assert_array_equal(audio, audition(found, sounds.rate)[0])
     assert rate == sounds.rate
+
+
+def test_the_kind_of_file_that_its_name_says(sounds, closeds, tmp_path):
+    soundfile = pytest.importorskip("soundfile")
+    found = heard([], closeds.clips, sounds.rate, 4)
+    wanted = audition(found, sounds.rate)[0]
+    for suffix, kind in ((".flac", "FLAC"), (".aiff", "AIFF"), (".ogg", "OGG")):
+        path = tmp_path / f"a{suffix}"
+        open_audition(str(path), sounds.rate).close(complete=False)
+        assert not list(tmp_path.glob("*a.*"))  # a try leaves nothing
+        write_audition(str(path), found, sounds.rate)
+        info = soundfile.info(path)
+        assert (info.format, info.samplerate, info.frames) == (kind, sounds.rate, len(wanted))
+        if kind == "FLAC":
+            audio, _ = soundfile.read(path, dtype="float32")
+            np.testing.assert_allclose(audio, wanted, atol=2.0**-22)
+        path.unlink()
+    with pytest.raises(UsageError, match=r"no sound file is called \.txt"):
+        open_audition(str(tmp_path / "a.txt"), sounds.rate)

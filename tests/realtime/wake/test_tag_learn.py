@@ -227,6 +227,13 @@ def test_an_output_in_no_folder(tag, line, tmp_path):
     check_refused(tag, [*line[:at], tmp_path / "no/mine.onnx"], 6, "cannot be written")
 
 
+@pytest.mark.parametrize("name", ["mine.txt", "mine.gate", "mine"])
+def test_a_name_that_is_no_model_s(tag, line, tmp_path, name):
+    at = line.index("-o") + 1
+    out = tmp_path / name
+    check_refused(tag, [*line[:at], out], 2, f"-o {out} is no name for a model: use .onnx", out)
+
+
 def test_what_was_learned_is_not_learned_as_something_else(made, shown, tag, tmp_path):
     out = tmp_path / "m.onnx"
     again = ["learn", "--from", made[0], "--closed", shown / "stop", "-o", out]
