@@ -128,3 +128,13 @@ def test_only_checkpoints_are_attacked(
 ) -> None:
     assert main(["attack", str(band_model), str(tmp_path)]) == 2
     assert "needs gradients" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("count", ["0", "-3"])
+def test_no_clips_cannot_be_attacked(
+    count: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["attack", "m.safetensors", str(tmp_path), f"--clips={count}"]) == 2
+    err = capsys.readouterr().err
+    assert err.endswith(f"--clips {count}: use 1 or more\n")
+    assert err.count("\n") == 1

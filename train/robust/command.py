@@ -47,7 +47,7 @@ def add_attack(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--norm", choices=list(EPS), default="inf")
     parser.add_argument("--eps", metavar="X,...", help="bounds of the change")
     parser.add_argument("--steps", type=int, default=20)
-    parser.add_argument("--clips", type=int, default=0, metavar="N", help="so many (all)")
+    parser.add_argument("--clips", type=int, metavar="N", help="so many (all)")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--json", action="store_true", help="one JSON object on stdout")
@@ -82,6 +82,8 @@ def attack(args: argparse.Namespace) -> int:
     bounds = _numbers(args.eps or EPS[args.norm], "--eps")
     if min(bounds) <= 0 or args.steps < 1:
         raise UsageError("--eps and --steps are over 0", "give other numbers")
+    if args.clips is not None and args.clips < 1:
+        raise UsageError(f"--clips {args.clips}", "use 1 or more")
     if not args.model.endswith(".safetensors"):
         raise UsageError(
             f"{args.model} is no checkpoint", "an attack needs gradients: give a .safetensors"
@@ -98,7 +100,7 @@ def attack(args: argparse.Namespace) -> int:
     torch.set_num_threads(max(1, args.threads))
     network, card = load_model(Path(args.model))
     rows, root = rows_of(args.data, args.split, args.root)
-    if args.clips:  # any of them, and always the same
+    if args.clips is not None:  # any of them, and always the same
         rows = sorted(rows, key=lambda r: hash_of(r.file))[: args.clips]
     out = judge_attacked(
         network, card, rows, root, args.norm, bounds, args.steps, args.seed, args.json,
