@@ -16,6 +16,7 @@ import torch
 from export import kinds, verify, verify_gate, weights
 from export.calibrate import take_clips
 from export.kinds import Kind
+from export.layers import demand_modules
 from export.measure import measure
 from export.order import Order
 from export.report import Report, metric_of
@@ -77,10 +78,24 @@ def _check_parts(kind: Kind, sounds: list[Sound], name: str) -> None:
             )
 
 
+def _demand_layers(order: Order, network: Any) -> None:
+    """Refuse names of layers that the network does not have, before any work."""
+    if order.keep in ("auto", "none"):
+        return
+    before = "network." if order.embedding else ""  # `to_onnx.WithEmbedding` is around it
+    modules = {
+        before + name: any(p.ndim > 1 for p in module.parameters(recurse=False))
+        for name, module in network.named_modules(remove_duplicate=False)
+        if name
+    }
+    demand_modules(modules, order.keep.split(","))
+
+
 def _tagger(
     order: Order, part: Path, network: Any, card: Card, sounds: list[Sound], name: str
 ) -> Report:
     """A network that hears whole windows."""
+    _demand_layers(order, network)
     source = TorchRunner(network, card)
     limits = order.limits(verify.LIMITS)
     if order.onnx:

@@ -8,7 +8,8 @@ file that of the operator's output, where `to_onnx.slim` and `to_tflite.slim` ha
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
@@ -16,6 +17,7 @@ from realtime.errors import UsageError
 
 WEIGHTED = ("Conv", "ConvTranspose", "Gemm", "MatMul")  # of ONNX
 WEIGHTED_TFLITE = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "TRANSPOSE_CONV")
+NUMBERED = re.compile(r"[nt]\d+")  # what slimming calls a layer that torch has no name for
 
 
 class Layer(msgspec.Struct, frozen=True):
@@ -74,12 +76,31 @@ def named(layers: Sequence[Layer], names: Iterable[str]) -> tuple[str, ...]:
     known = [layer.name for layer in layers]
     for name in names:
         if name not in known:
-            near = difflib.get_close_matches(name, known, 1)
-            raise UsageError(
-                f"--keep-float {name}: the network has no such layer",
-                f"did you mean {near[0]}?" if near else f"it has {', '.join(known)}",
-            )
+            raise _unknown(name, known)
     return tuple(n for n in known if n in set(names))
+
+
+def demand_modules(modules: Mapping[str, bool], names: Iterable[str]) -> None:
+    """Refuse, before anything is exported, names that no layer of the network can have.
+
+    Args:
+        modules: torch's names, and whether each has a matrix of its own, to be named in a hint.
+        names: of layers.
+
+    Raises:
+        UsageError: one belongs to no module.
+    """
+    for name in names:
+        if name.partition("#")[0] not in modules and not NUMBERED.fullmatch(name):
+            raise _unknown(name, [n for n, weighted in modules.items() if weighted])
+
+
+def _unknown(name: str, known: Sequence[str]) -> UsageError:
+    near = difflib.get_close_matches(name, known, 1)
+    return UsageError(
+        f"--keep-float {name}: the network has no such layer",
+        f"did you mean {near[0]}?" if near else f"it has {', '.join(known)}",
+    )
 
 
 def members_of(layers: Sequence[Layer], names: Iterable[str]) -> list[str]:

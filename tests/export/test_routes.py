@@ -136,6 +136,22 @@ def test_layers_by_name_stay_float(call, checkpoint, tmp_path):
     assert "did you mean blocks.1.depthwise?" in err
 
 
+def test_a_layer_that_is_not_there_is_told_before_any_sound_is_read(call, checkpoint, tmp_path):
+    """The sounds cannot be read, which nobody gets to."""
+    for i in range(4):
+        (tmp_path / f"data/{i % 2}").mkdir(parents=True, exist_ok=True)
+        (tmp_path / f"data/{i % 2}/{i}.wav").write_text("no sound")
+    base = (checkpoint, "-o", tmp_path / "t_q.onnx", "--data", tmp_path / "data")
+    for layer, says in (("nosuch", "it has stem"), ("stm", "did you mean stem?")):
+        status, _, err = call(*base, "--keep-float", f"classifier,{layer}")
+        assert status == 2, err
+        assert f"--keep-float {layer}: the network has no such layer" in err
+        assert says in err
+        assert err.count("\n") == 1
+    status, _, err = call(*base, "--keep-float", "classifier")
+    assert status == 4, err
+
+
 def test_the_table_of_layers_is_shown(call, checkpoint, tmp_path):
     status, text, err = call(
         checkpoint, "-o", tmp_path / "t_q.onnx", "--sensitivity", "--clips", "10"
