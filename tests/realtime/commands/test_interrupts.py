@@ -2,7 +2,10 @@
 
 import os
 import signal
+import subprocess
 import sys
+import tomllib
+from pathlib import Path
 
 import pytest
 
@@ -10,6 +13,17 @@ from realtime.commands.common import guarded
 from realtime.errors import MissingExtra
 from realtime.outputs.replace import Replacement
 
+ROOT = Path(__file__).parents[3]
+PROGRAMS = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["scripts"]
+LOADING = """
+import sys, time
+class Slow:
+    def find_spec(self, name, path=None, target=None):
+        if name == "argparse":  # every program imports it
+            print("loading", flush=True)
+            time.sleep(60)
+sys.meta_path.insert(0, Slow())
+"""
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="no such signals")
 
 
@@ -62,3 +76,17 @@ def test_an_error_stays_one(capsys):
 
     assert guarded(main)([]) == 5
     assert "needs more: install it" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("ctrl_c")
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_ctrl_c_while_a_program_is_imported(program):
+    module, _, function = PROGRAMS[program].partition(":")
+    code = f"{LOADING}\nfrom {module} import {function}\nsys.exit({function}())"
+    with subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=ROOT
+    ) as child:
+        assert child.stdout.readline() == b"loading\n"
+        child.send_signal(signal.SIGINT)
+        assert child.communicate(timeout=30) == (b"", b"")
+    assert child.returncode == 130
