@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from realtime.start import started
+from realtime.start import Program
 
-rt_export = started("export.command")
+rt_export = Program("export.command")

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from realtime.start import started
+from realtime.start import Program
 
-rt_panel = started("gui.command")
+rt_panel = Program("gui.command")

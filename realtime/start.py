@@ -1,31 +1,33 @@
 """Where programs begin: Ctrl-C ends one quietly while its command is still being imported.
 
-The other rooms' programs begin in `start.py` of their room, with `started` from here.
+The other rooms' programs begin in `start.py` of their room, with `Program` from here.
 """
 
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 INTERRUPTED = 130  # as in `commands.common`, which is among what is imported under guard
 
 
-def started(module: str) -> Callable[[], int]:
-    """An entry point: imports a module, and returns what its `main` does."""
+class Program:
+    """An entry point: a command's module is imported when it is called, and its `main` run.
 
-    def start() -> int:
+    Args:
+        module: its name.
+    """
+
+    def __init__(self, module: str) -> None:
+        self.module = module
+
+    def __call__(self) -> int:
+        """Run it; the exit status."""
         try:
-            status: int = import_module(module).main()
+            status: int = import_module(self.module).main()
         except KeyboardInterrupt:
             return INTERRUPTED
         return status
 
-    return start
 
-
-rt_tag = started("realtime.commands.tag")
-rt_gate = started("realtime.commands.gate")
+rt_tag = Program("realtime.commands.tag")
+rt_gate = Program("realtime.commands.gate")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from realtime.start import started
+from realtime.start import Program
 
-rt_train = started("train.command")
-rt_eval = started("train.evaluate")
+rt_train = Program("train.command")
+rt_eval = Program("train.evaluate")

@@ -48,11 +48,12 @@ def parser_of(script: str, monkeypatch: pytest.MonkeyPatch) -> argparse.Argument
     monkeypatch.setattr(Parser, "parse_intermixed_args", stop)
     room, _, name = SCRIPTS[script].partition(":")
     try:
-        module = importlib.import_module(room)
+        program = getattr(importlib.import_module(room), name)
+        module = importlib.import_module(program.module)
     except ModuleNotFoundError as e:  # an environment without training
         pytest.skip(f"{script} needs {e.name}")
     with pytest.raises(Parsed) as caught:
-        getattr(module, name).__wrapped__([])
+        module.main.__wrapped__([])
     parser: argparse.ArgumentParser = caught.value.args[0]
     return parser
 
