@@ -22,7 +22,7 @@ from train import augment
 from train.clips import crop, edge_of, place, room_of, stretched
 from train.datasets.shard_bank import open_recordings
 from train.draft import Draft
-from train.hard import HOP_S, HardTalk
+from train.hard import HOP_S, Hard
 from train.heard import powers
 from train.manifest import Row
 from train.moments import Moments
@@ -132,7 +132,7 @@ class Batches:
             elif kind == TALK:
                 self._talk(draft, i, speed, rng)
             elif kind == HARD:
-                self._hard_talk(draft, i, rng)
+                self._mistaken(draft, i, rng)
             else:
                 row = rng.choice(self.pool["noise"], p=self.noise_weight)
                 crop(draft.sounds[i], self.banks[speed].clip(row), rng)
@@ -210,20 +210,24 @@ class Batches:
         known = (self.truth.rows[row] != 0.0).any() and not quiet
         draft.put(i, self.truth.rows[row] if known else self.truth.either)
 
-    def _hard_talk(self, draft: Draft, i: int, rng: np.random.Generator) -> None:
-        """Talk that is taken for a word, at the speed at which it was."""
+    def _mistaken(self, draft: Draft, i: int, rng: np.random.Generator) -> None:
+        """What is taken for a word, at the speed at which it was."""
         assert self.hard is not None
         number, at = self.hard.draw(rng)
-        row = self.pool["talk"][number]
+        row = self._wordless()[number]
         at += int(rng.integers(round(HOP_S * self.recipe.features.rate)))
         part = self.banks[0].clip(row)[at : at + self.samples]
         draft.sounds[i, : len(part)] = part
         draft.put(i, self.truth.either)
 
-    def _mined(self) -> HardTalk | None:
-        """Talk as the weights that the run begins with hear it."""
-        recipe, talk = self.recipe, self.pool["talk"]
-        if not recipe.mix.hard or not len(talk):
+    def _wordless(self) -> NDArray[np.int64]:
+        """Numbers of the rows in which `hard` is looked for."""
+        return np.concatenate([self.pool["talk"], self.pool["noise"]])
+
+    def _mined(self) -> Hard | None:
+        """Talk and noises as the weights that the run begins with hear them."""
+        recipe = self.recipe
+        if not recipe.mix.hard or not len(self._wordless()):
             return None
         if not recipe.fit.init or self.truth.several:
             raise UsageError(
@@ -232,8 +236,9 @@ class Batches:
             )
         network, _ = load_model(Path(recipe.fit.init))
         background = np.array([n in recipe.data.background for n in recipe.data.labels])
-        return HardTalk(
-            [self.banks[0].clip(row) for row in talk], self.samples, recipe.features.rate,
+        clips = [self.banks[0].clip(row) for row in self._wordless()]
+        return Hard(
+            clips, self.samples, recipe.features.rate,
             lambda x: self.frontend.finish(self.frontend(x)), network, background,
         )  # fmt: skip
 
@@ -278,7 +283,8 @@ class Batches:
 
     def _shares(self) -> list[float]:
         m = self.recipe.mix
-        talk, hard = (m.talk, m.hard) if len(self.pool["talk"]) else (0.0, 0.0)
+        talk = m.talk if len(self.pool["talk"]) else 0.0
+        hard = m.hard if len(self._wordless()) else 0.0
         silence = m.silence if len(self.pool["noise"]) else 0.0
         clip = 1.0 - talk - silence - m.fragment - hard - m.events
         if clip < 0.0:

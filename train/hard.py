@@ -1,9 +1,9 @@
-"""`HardTalk`: parts of running talk that a network takes for a word it should find.
+"""`Hard`: parts of talk and of noises that a network takes for a word it should find.
 
-A tagger that listens all day hears far more talk than words, and most of it is easy. The parts
-that are not are drawn often: what the network with which the training begins gives a word's
-score. Source: Sung and Poggio, "Example-Based Learning for View-Based Human Face Detection"
-(1998), who call it bootstrapping; today's name is hard negative mining.
+A tagger that listens all day hears far more talk and noise than words, and most of it is
+easy. The parts that are not are drawn often: those to which the network with which the training
+begins gives a word's score. Source: Sung and Poggio, "Example-Based Learning for View-Based
+Human Face Detection" (1998), who call it bootstrapping; today it is hard negative mining.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ ROWS = 256  # windows that are scored at a time
 Array = NDArray[np.float32]
 
 
-class HardTalk:
-    """Windows of talk, drawn by how much they sound like a word.
+class Hard:
+    """Windows of what is no word, drawn by how much they sound like a word.
 
     Args:
-        clips: recordings of talk, float32 [samples] each.
+        clips: recordings without any word, float32 [samples] each.
         size: samples of a window.
         rate: Hz.
         features: of windows [rows, samples] those that the network takes [rows, ...].

@@ -60,8 +60,8 @@ class Mix(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True)
         silence: noises alone and near silence, labelled `silence`.
         fragment: clips cut so that most of the word is missing; target words become "no word"
             (the loss accepts unknown and silence).
-        hard: parts of running speech, drawn by how much the weights in `fit.init` take them for
-            a word (one label for a window only); "no word", too.
+        hard: parts of running speech and of noises, drawn by how much the weights in `fit.init`
+            take them for a word (one label for a window only); "no word", too.
         events: mixtures of several clips; needs a loss for several labels.
         most: clips in such a mixture, at most.
         apart_db: level of each of them, from and to.

@@ -1,4 +1,4 @@
-"""Talk that is taken for a word is drawn often; a clip is moved no further than it may be."""
+"""What is taken for a word is drawn often; a clip is moved no further than it may be."""
 
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from realtime.errors import UsageError  # noqa: E402
 from train.batches import Batches  # noqa: E402
 from train.clips import active_span, place, room_of  # noqa: E402
 from train.fit import card_of  # noqa: E402
-from train.hard import HOP_S, HardTalk  # noqa: E402
+from train.hard import HOP_S, Hard  # noqa: E402
 from train.manifest import Row, read_manifest, write_manifest  # noqa: E402
 from train.recipe import Recipe, read_recipe, with_labels  # noqa: E402
 
@@ -51,9 +51,7 @@ def talking(tones: Path, tmp_path: Path) -> Recipe:
 def test_what_sounds_like_a_word_is_drawn():
     clips = [np.full(6 * RATE, 0.01, np.float32) for _ in range(3)]
     clips[1][2 * RATE : 3 * RATE] = 0.5
-    hard = HardTalk(
-        clips, SIZE, RATE, lambda x: x[:, None], Loudness(), np.array([False, True])
-    )
+    hard = Hard(clips, SIZE, RATE, lambda x: x[:, None], Loudness(), np.array([False, True]))
     rng = np.random.default_rng(0)
     drawn = [hard.draw(rng) for _ in range(1000)]
     hits = [number == 1 and 2 * RATE - SIZE < at < 3 * RATE for number, at in drawn]
