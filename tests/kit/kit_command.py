@@ -1,5 +1,6 @@
 """rt-tag and rt-gate in processes of their own, and what they say."""
 
+import contextlib
 import csv
 import json
 import os
@@ -58,12 +59,15 @@ def refused(done, status, *says):
 
 
 def alive(pid):
-    """Whether a process runs; one that has ended and that nobody waits for does not."""
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_text()
-    except OSError:
-        return False
-    return stat.rpartition(")")[2].split()[0] != "Z"
+    """Whether a thread of a process runs; one that has ended, waited for or not, does not.
+
+    The first thread may be a zombie while others still hold the process's files.
+    """
+    for stat in Path(f"/proc/{pid}/task").glob("*/stat"):
+        with contextlib.suppress(OSError):
+            if stat.read_text().rpartition(")")[2].split()[0] not in "ZX":
+                return True
+    return False
 
 
 def lines(text):
