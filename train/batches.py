@@ -67,6 +67,7 @@ class Batches:
         self.pool["clip"] = self.truth.clips("train", self.usable)
         self.clip_weight = self.truth.chances(self.pool["clip"], recipe.mix.balance)
         self.clips = Clips(self.pool["clip"], self.clip_weight, shard, recipe.fit.seed)
+        self.wordless = np.concatenate([self.pool["talk"], self.pool["noise"]])
         self.hard = self._mined()
         self.human = np.array([any(h in r.file or h in r.label for h in HUMAN) for r in rows])
         labels = recipe.data.labels
@@ -214,20 +215,16 @@ class Batches:
         """What is taken for a word, at the speed at which it was."""
         assert self.hard is not None
         number, at = self.hard.draw(rng)
-        row = self._wordless()[number]
+        row = self.wordless[number]
         at += int(rng.integers(round(HOP_S * self.recipe.features.rate)))
         part = self.banks[0].clip(row)[at : at + self.samples]
         draft.sounds[i, : len(part)] = part
         draft.put(i, self.truth.either)
 
-    def _wordless(self) -> NDArray[np.int64]:
-        """Numbers of the rows in which `hard` is looked for."""
-        return np.concatenate([self.pool["talk"], self.pool["noise"]])
-
     def _mined(self) -> Hard | None:
         """Talk and noises as the weights that the run begins with hear them."""
         recipe = self.recipe
-        if not recipe.mix.hard or not len(self._wordless()):
+        if not recipe.mix.hard or not len(self.wordless):
             return None
         if not recipe.fit.init or self.truth.several:
             raise UsageError(
@@ -236,7 +233,7 @@ class Batches:
             )
         network, _ = load_model(Path(recipe.fit.init))
         background = np.array([n in recipe.data.background for n in recipe.data.labels])
-        clips = [self.banks[0].clip(row) for row in self._wordless()]
+        clips = [self.banks[0].clip(row) for row in self.wordless]
         return Hard(
             clips, self.samples, recipe.features.rate,
             lambda x: self.frontend.finish(self.frontend(x)), network, background,
@@ -284,7 +281,7 @@ class Batches:
     def _shares(self) -> list[float]:
         m = self.recipe.mix
         talk = m.talk if len(self.pool["talk"]) else 0.0
-        hard = m.hard if len(self._wordless()) else 0.0
+        hard = m.hard if len(self.wordless) else 0.0
         silence = m.silence if len(self.pool["noise"]) else 0.0
         clip = 1.0 - talk - silence - m.fragment - hard - m.events
         if clip < 0.0:
