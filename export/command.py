@@ -64,7 +64,7 @@ def main(argv: Sequence[str]) -> int:
         command=_command(args, kind),
     )
     # SIGTERM raises too, like Ctrl-C, so that the temporary file goes
-    with Interrupts(lambda: None), _unfinished(out) as part:
+    with Interrupts(), _unfinished(out) as part:
         report = export(order, part)
     if args.json:
         print(report.to_json())

@@ -13,7 +13,7 @@ from gui.plain import sentence
 from gui.take import Take
 from realtime.control.listing import SUFFIX, Gates, data_folder
 from realtime.errors import RtError
-from realtime.outputs.replace import Replacement
+from realtime.outputs.replace import write_whole
 
 LONGEST: Final = 40  # letters of a name that is proposed
 SAY_NOTHING: Final = ("open", "wav", "sounds", "samples")  # folders
@@ -37,13 +37,7 @@ def keep_gate(made: Path, target: Path) -> str:
             raise ValueError(f"{made} remembers no lesson")
         card = msgspec.structs.replace(gate.card, name=target.stem)
         target.parent.mkdir(parents=True, exist_ok=True)
-        whole = Replacement(target)
-        try:
-            whole.temporary.write_bytes(write_gate(gate, gate.head, card, gate.memory))
-            whole.commit()
-        except BaseException:
-            whole.discard()
-            raise
+        write_whole(target, write_gate(gate, gate.head, card, gate.memory))
     except RtError as e:
         return sentence(e, target)
     except OSError as e:

@@ -16,7 +16,7 @@ from typing import Any
 from PyQt6.QtCore import QObject, QTimer
 
 from realtime.errors import RtError
-from realtime.outputs.replace import Replacement
+from realtime.outputs.replace import write_whole
 
 FORMAT = 1
 SOON_MS = 400  # changes are gathered so long before they are written
@@ -69,13 +69,7 @@ class Store(QObject):
         text = json.dumps({"format": FORMAT, **self._values}, ensure_ascii=False, indent=1)
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            whole = Replacement(self.path)
-            try:
-                whole.temporary.write_text(text + "\n", "utf-8")
-                whole.commit()
-            except BaseException:
-                whole.discard()
-                raise
+            write_whole(self.path, (text + "\n").encode())
         except (RtError, OSError) as e:
             log.warning("settings were not kept: %s", e)
 

@@ -7,13 +7,16 @@
 from __future__ import annotations
 
 import csv
+import io
 import logging
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
 import msgspec
 
 from realtime.fields import toml_of
+from realtime.outputs.replace import write_whole
 
 log = logging.getLogger("rt.train.journal")
 
@@ -35,8 +38,9 @@ class Journal:
         self._board = _board(out / "tensorboard", step or 0)
         if recipe is not None:
             tables = msgspec.to_builtins(recipe)
-            (out / "recipe.toml").write_text(to_toml(tables), "utf-8")
-            (out / "recipe.json").write_bytes(msgspec.json.format(msgspec.json.encode(tables)))
+            write_whole(out / "recipe.toml", to_toml(tables).encode())
+            packed = msgspec.json.format(msgspec.json.encode(tables))
+            write_whole(out / "recipe.json", packed)
         if self._rows and step is not None:
             self._write()
 
@@ -60,17 +64,21 @@ class Journal:
 
     def _write(self) -> None:
         names = list(dict.fromkeys(k for row in self._rows for k in row))
-        part = self._csv.with_suffix(".part")
-        with part.open("w", newline="") as f:
-            writer = csv.DictWriter(f, names, restval="", lineterminator="\n")
-            writer.writeheader()
-            writer.writerows(
-                {k: v if isinstance(v, int) else f"{v:.5f}" for k, v in row.items()}
-                for row in self._rows
-            )
-        part.replace(self._csv)
-        part.write_bytes(msgspec.json.format(msgspec.json.encode(self._rows)))
-        part.replace(self._json)
+        rows = [
+            {k: v if isinstance(v, int) else f"{v:.5f}" for k, v in row.items()}
+            for row in self._rows
+        ]
+        write_whole(self._csv, csv_of(names, rows))
+        write_whole(self._json, msgspec.json.format(msgspec.json.encode(self._rows)))
+
+
+def csv_of(names: Sequence[str], rows: Iterable[Mapping[str, object]]) -> bytes:
+    """Rows as a CSV file; what a row has not is empty."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, names, restval="", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue().encode()
 
 
 def to_toml(tables: dict[str, Any], path: str = "") -> str:

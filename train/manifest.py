@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import io
 import logging
 import re
 from collections import Counter
@@ -27,7 +28,7 @@ from typing import Literal, get_args
 import msgspec
 
 from realtime.errors import UsageError
-from realtime.outputs.replace import Replacement, fault
+from realtime.outputs.replace import write_whole
 
 Split = Literal["train", "val", "test"]
 Role = Literal["clip", "talk", "noise", "room", "target", "other"]
@@ -112,20 +113,11 @@ def write_manifest(path: Path, rows: Iterable[Row]) -> None:
     Raises:
         OutputError: it cannot be written.
     """
-    replacement = Replacement(path)
-    complete = False
-    try:
-        with replacement.temporary.open("w", newline="", encoding="utf-8") as f:
-            writer = csv.writer(f)
-            writer.writerow(HEADER)
-            writer.writerows([r.file, r.label, r.group, r.split, r.role] for r in rows)
-        complete = True
-    except OSError as e:
-        raise fault(path, e) from e
-    finally:
-        if not complete:
-            replacement.discard()
-    replacement.commit()
+    text = io.StringIO()
+    writer = csv.writer(text)
+    writer.writerow(HEADER)
+    writer.writerows([r.file, r.label, r.group, r.split, r.role] for r in rows)
+    write_whole(path, text.getvalue().encode())
 
 
 def pick(rows: Iterable[Row], split: str, role: str) -> list[Row]:

@@ -8,7 +8,6 @@ of its own.
 
 from __future__ import annotations
 
-import csv
 import logging
 import math
 import warnings
@@ -19,11 +18,12 @@ from typing import Any
 import msgspec
 import numpy as np
 
+from realtime.commands.common import Interrupts
 from realtime.errors import MissingExtra, RtError, UsageError, first_line
 from realtime.outputs.picture import Picture
-from realtime.outputs.replace import make_folder
+from realtime.outputs.replace import make_folder, write_whole
 from train.fit import fit
-from train.journal import to_toml
+from train.journal import csv_of, to_toml
 from train.recipe import Recipe, convert_recipe, read_tables
 from train.search_space import read_search
 
@@ -75,6 +75,8 @@ class Searcher:
             storage=self.storage, pruner=pruner, study_name=recipe.name, direction="maximize",
             load_if_exists=True,
         )  # fmt: skip
+        # Ctrl-C raises in a run, and waits where the storage or a table would be left half done
+        self._signals = Interrupts()
 
     def recipe(self, values: dict[str, Any]) -> Recipe:
         """The recipe with some values."""
@@ -97,10 +99,12 @@ class Searcher:
             UsageError: no trial came to an end.
         """
         try:
-            with warnings.catch_warnings():
+            with warnings.catch_warnings(), self._signals:
                 warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+                self._signals.running = True
                 while self._left() > 0:
                     self._next()
+                    self._heed()
             return self._best()
         finally:
             self._draw()
@@ -125,15 +129,12 @@ class Searcher:
         ]
         if not rows:
             return
-        with (self.out / "trials.csv").open("w", newline="") as f:
-            writer = csv.DictWriter(f, list(rows[0]), lineterminator="\n")
-            writer.writeheader()
-            writer.writerows(rows)
+        write_whole(self.out / "trials.csv", csv_of(list(rows[0]), rows))
         if any(r["state"] == "complete" for r in rows):
             best = self.study.best_trial
             tables = msgspec.to_builtins(self.recipe(best.user_attrs["values"]))
             head = f"# trial {best.number}: {best.value:.4f} on the validation part\n"
-            (self.out / "best.toml").write_text(head + to_toml(tables), "utf-8")
+            write_whole(self.out / "best.toml", (head + to_toml(tables)).encode())
 
     def _next(self) -> None:
         try:
@@ -177,13 +178,19 @@ class Searcher:
         def report(step: int, figure: float) -> None:
             nonlocal best
             best = max(best, figure)
+            self._signals.running = True
             trial.report(figure, step)
-            if step < recipe.fit.steps and trial.should_prune():
+            worse = step < recipe.fit.steps and trial.should_prune()
+            self._signals.running = False
+            self._heed()
+            if worse:
                 raise optuna.TrialPruned
 
         log.info("trial %d: %s", trial.number, " ".join(f"{k}={v}" for k, v in values.items()))
         try:
             recipe = self.recipe(values)
+            self._signals.running = False
+            self._heed()
             fit(recipe, folder, report)
         except optuna.TrialPruned:
             log.info("trial %d: ended early at %.4f", trial.number, best)
@@ -196,9 +203,15 @@ class Searcher:
             _again(self.study, trial)
             raise
         finally:
+            self._signals.running = True
             (folder / "last.safetensors").unlink(missing_ok=True)
         log.info("trial %d: %.4f", trial.number, best)
         return best
+
+    def _heed(self) -> None:
+        """Raise for a Ctrl-C that had to wait, or that was raised in a destructor and lost."""
+        if self._signals.came:
+            raise KeyboardInterrupt
 
     def _draw(self) -> None:
         """`search.png`, with matplotlib: figures trial by trial, and over each field."""

@@ -9,7 +9,7 @@ import msgspec
 from realtime.card import Card
 from realtime.errors import UsageError
 from realtime.library import find_model
-from realtime.outputs.replace import Replacement, fault
+from realtime.outputs.replace import write_whole
 from realtime.runners import CARD_KEY
 
 DECIMALS = 6
@@ -35,7 +35,7 @@ def with_thresholds(
     rounded = {k: round(v, DECIMALS) for k, v in thresholds.items()}
     changed = msgspec.structs.replace(card, thresholds=rounded)
     if out.suffix == ".json":
-        _write(out, msgspec.json.format(changed.to_json().encode(), indent=2) + b"\n")
+        write_whole(out, msgspec.json.format(changed.to_json().encode(), indent=2) + b"\n")
         return
     path = Path(model) if model.endswith(".safetensors") else find_model(model, runtime or "")
     if out.suffix != path.suffix or out.suffix not in (".onnx", ".safetensors"):
@@ -48,20 +48,10 @@ def with_thresholds(
 
         file = OnnxFile(path.read_bytes(), str(path))
         file.set_metadata(CARD_KEY, changed.to_json())
-        _write(out, file.to_bytes())
+        write_whole(out, file.to_bytes())
         return
     from models.checkpoint import load_tensors, save_checkpoint
 
     tensors, header = load_tensors(path)
     extra = {k: v for k, v in header.items() if k not in (CARD_KEY, "rt.network")}
     save_checkpoint(out, tensors, msgspec.json.decode(header["rt.network"]), changed, **extra)
-
-
-def _write(out: Path, data: bytes) -> None:
-    replacement = Replacement(out)
-    try:
-        replacement.temporary.write_bytes(data)
-    except OSError as e:
-        replacement.discard()
-        raise fault(out, e) from e
-    replacement.commit()

@@ -147,7 +147,8 @@ class Interrupts:
     """Within, Ctrl-C or SIGTERM calls `stop` if `running`; else, or the second time, it raises.
 
     Args:
-        stop: ends what runs, soon and in good order.
+        stop: ends what runs, soon and in good order; by default nothing has to be done, and
+            who set `running` looks at `came`.
 
     Attributes:
         running: set it while `stop` has something to end.
@@ -156,8 +157,8 @@ class Interrupts:
 
     NUMBERS = (signal.SIGINT, signal.SIGTERM)
 
-    def __init__(self, stop: Callable[[], None]) -> None:
-        self._stop = stop
+    def __init__(self, stop: Callable[[], None] | None = None) -> None:
+        self._stop = stop or (lambda: None)
         self.running = False
         self.came = False
 

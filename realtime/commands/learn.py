@@ -18,7 +18,6 @@ from realtime.commands.lessons import (
     add_ways,
     bar,
     lines,
-    no_stop,
     print_table,
     read_aloud,
     tell,
@@ -87,7 +86,7 @@ def main(argv: Sequence[str]) -> int:
     gate = read_gate(path)
     _refuse_inputs(args, gate.path)
     _try_outputs(args, gate.card.rate)
-    with Interrupts(no_stop), written(args.output, ENDINGS) as output:
+    with Interrupts(), written(args.output, ENDINGS) as output:
         sides = read_sides(args, gate.card.rate)
         with lines() if args.progress else bar() as progress:
             if args.base:

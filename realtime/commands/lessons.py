@@ -195,7 +195,3 @@ def print_table(rows: Sequence[Sequence[str]]) -> None:
         first, *rest = row
         cells = [f"{cell:>{w}}" for cell, w in zip(rest, widths[1:], strict=False)]
         print("  ".join([f"{first:<{widths[0]}}" if rest else first, *cells]).rstrip())
-
-
-def no_stop() -> None:
-    """Ctrl-C ends a lesson at once: there is nothing to bring to an end first."""

@@ -18,7 +18,6 @@ from realtime.commands.lessons import (
     bar,
     drawn,
     lines,
-    no_stop,
     print_table,
     read_aloud,
     tell,
@@ -60,7 +59,7 @@ def main(argv: Sequence[str]) -> int:
     hours = hours_of(base.ears.digest)
     _refuse_files(args, base.path)
     file = written(args.output, ENDINGS)
-    with Interrupts(no_stop), file as output, drawn(args.plot) as picture:
+    with Interrupts(), file as output, drawn(args.plot) as picture:
         sides = read_sides(args, base)
         with lines() if args.progress else bar() as progress:
             result = _learn(args, sides, base, hours, seed, output, progress, picture)

@@ -100,6 +100,24 @@ class Replacement:
                 self.temporary.unlink()
 
 
+def write_whole(path: str | Path, data: bytes) -> None:
+    """Write a small file that is whole at any time: the new one, or the one before it.
+
+    Raises:
+        OutputError: it cannot be written.
+    """
+    whole = Replacement(path)
+    try:
+        whole.temporary.write_bytes(data)
+    except OSError as e:
+        whole.discard()
+        raise fault(whole.path, e) from e
+    except BaseException:
+        whole.discard()
+        raise
+    whole.commit()
+
+
 def make_folder(path: Path) -> None:
     """Make a folder for results, and those above it, unless it is there.
 

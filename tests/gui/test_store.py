@@ -75,7 +75,7 @@ def test_it_is_written_whole_or_not_at_all(store, monkeypatch):
     store.put("theme", "light")
     store.flush()
     before = store.path.read_text()
-    monkeypatch.setattr("pathlib.Path.write_text", lambda *_: 1 / 0)
+    monkeypatch.setattr("pathlib.Path.write_bytes", lambda *_: 1 / 0)
     store.put("theme", "dark")
     with pytest.raises(ZeroDivisionError):
         store.flush()

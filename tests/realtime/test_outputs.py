@@ -12,7 +12,7 @@ from kit_outputs import EVENTS, opening, reading
 
 from realtime.errors import OutputError
 from realtime.outputs.jsonl import JsonLines
-from realtime.outputs.replace import Replacement
+from realtime.outputs.replace import Replacement, write_whole
 from realtime.outputs.scores import ScoresCsv
 
 
@@ -110,6 +110,28 @@ def test_a_full_device_is_one_error():
     assert e.value.status == 6
     output.close(complete=False)
     assert stat.S_ISCHR(Path("/dev/full").stat().st_mode), "a device is never replaced"
+
+
+def test_a_small_file_is_the_new_one_or_the_old_one(tmp_path, monkeypatch):
+    path = tmp_path / "x.csv"
+    write_whole(path, b"old")
+
+    def stopped(whole: Path, data: bytes) -> None:
+        with whole.open("wb") as f:
+            f.write(data[:1])
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(Path, "write_bytes", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        write_whole(path, b"new")
+    monkeypatch.undo()
+    assert path.read_bytes() == b"old"
+    assert [p.name for p in tmp_path.iterdir()] == ["x.csv"]
+    write_whole(path, b"new")
+    assert path.read_bytes() == b"new"
+    if Path("/dev/full").exists():
+        with pytest.raises(OutputError, match="/dev/full cannot be written: No space left"):
+            write_whole("/dev/full", b"new")
 
 
 def test_replacement_refuses_early_and_follows_links(tmp_path):

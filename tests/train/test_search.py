@@ -1,12 +1,14 @@
 """`rt-train search`: real trials, ended early, interrupted, and shared by two processes."""
 
+import contextlib
 import csv
+import os
 import signal
 import subprocess
 import sys
 import time
 import tomllib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -16,8 +18,9 @@ torch = pytest.importorskip("torch", reason="needs the train extra")
 pytest.importorskip("optuna", reason="needs the search extra")
 
 from train.command import main as rt_train  # noqa: E402
+from train.journal import csv_of  # noqa: E402
 from train.manifest import Row, write_manifest  # noqa: E402
-from train.recipe import read_recipe  # noqa: E402
+from train.recipe import Recipe, read_recipe  # noqa: E402
 
 RECIPE = """
 name = "tiny"
@@ -193,11 +196,7 @@ def test_two_processes_share_one_file_and_an_interrupt_loses_nothing(
     while alone.poll() is None and not (recipe.parent / "a" / "trials.csv").exists():
         time.sleep(0.2)
     alone.send_signal(signal.SIGINT)
-    try:
-        alone.wait(30)
-    except subprocess.TimeoutExpired:  # one that falls into a destructor is lost
-        alone.send_signal(signal.SIGINT)
-    assert alone.wait() == 130
+    assert alone.wait(120) == 130
     kept = sum(r["state"] in ("complete", "pruned") for r in trials(recipe.parent / "a"))
     assert kept >= 1
     both = [start(name, kept + 4) for name in ("b", "c")]
@@ -209,6 +208,46 @@ def test_two_processes_share_one_file_and_an_interrupt_loses_nothing(
     runs = [{p.name for p in (recipe.parent / n).glob("trial-*")} for n in ("b", "c")]
     assert not runs[0] & runs[1]
     assert len(runs[0] | runs[1]) == len(done) - kept
+
+
+def interrupted() -> None:
+    os.kill(os.getpid(), signal.SIGINT)
+
+
+def test_an_interrupt_waits_until_the_table_is_written(
+    recipe: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def slow(names: Sequence[str], rows: Sequence[dict[str, object]]) -> bytes:
+        if len(rows) == 2:
+            interrupted()
+        return csv_of(names, rows)
+
+    monkeypatch.setattr("train.search.csv_of", slow)
+    before = signal.getsignal(signal.SIGINT)
+    out = recipe.parent / "out"
+    words = ["search", str(recipe), "--space", str(recipe.parent / "space.toml")]
+    assert rt_train([*words, "-o", str(out), "--trials", "9"]) == 130
+    assert [r["trial"] for r in trials(out)] == ["0", "1"]
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_an_interrupt_that_a_destructor_lost_is_heeded(
+    recipe: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def losing(recipe: Recipe, out: Path, report: Callable[[int, float], None]) -> None:
+        with contextlib.suppress(KeyboardInterrupt):  # as Python does, but for a line of text
+            interrupted()
+        report(recipe.fit.steps, 0.5)
+        raise AssertionError("it went on")
+
+    monkeypatch.setattr("train.search.fit", losing)
+    out = recipe.parent / "out"
+    words = ["search", str(recipe), "--space", str(recipe.parent / "space.toml")]
+    assert rt_train([*words, "-o", str(out), "--trials", "2"]) == 130
+    assert [r["state"] for r in trials(out)] == [
+        "fail",
+        "waiting",
+    ]  # to be tried again
 
 
 def test_without_optuna_the_extra_is_named(
