@@ -3,8 +3,8 @@
 Dai, Dai, Qu, Li, Das, "Very Deep Convolutional Neural Networks for Raw Waveforms" (2017): a
 first convolution of 10 ms, 80 taps at 8 kHz, as a filter bank, then stages of three taps, with
 a maximum over four values after each, and the mean over time. Variants of the paper: another
-first length (8, 320), dense layers at the end, no BatchNorm. Samples should come in with a variance
-near 1 (`features.std`), as in the paper: BatchNorm's running variance begins there.
+first length (8, 320), dense layers at the end, no BatchNorm. Samples should come in with a
+variance near 1 (`features.std`), as in the paper: BatchNorm's running variance begins there.
 
     input 32,000 samples (4 s at 8 kHz), 10 labels    parameters      MACs
     m3       256                                         220,682   557.3 M   (published: 0.2 M)
