@@ -46,6 +46,7 @@ class Child(QObject):
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._process: QProcess | None = None
+        self._address: Address | None = None
         self._options: dict[str, Any] = {}
         self._log = ""
         self._began = 0.0
@@ -74,6 +75,11 @@ class Child(QObject):
         self._tries += 1
         self._again.start(AGAIN_MS[at])
 
+    def tell_again(self) -> None:
+        """Emit `ready` once more, if the gate was ready and still runs."""
+        if self._process is not None and self._address is not None:
+            self.ready.emit(self._address)
+
     def stop(self) -> None:
         """End it, and wait until it has ended."""
         self._look.stop()
@@ -85,11 +91,11 @@ class Child(QObject):
         process.terminate()
         if not process.waitForFinished(END_MS):
             process.kill()
-            process.waitForFinished(END_MS)
+            process.waitForFinished()
 
     def _start(self) -> None:
         self.stop()
-        self._log, self._began = "", time.monotonic()
+        self._log, self._began, self._address = "", time.monotonic(), None
         process = QProcess(self)
         process.setStandardOutputFile(QProcess.nullDevice())
         process.setStandardInputFile(QProcess.nullDevice())
@@ -109,7 +115,8 @@ class Child(QObject):
                 self.ended.emit("the gate does not start")
             return
         self._look.stop()
-        self.ready.emit(Address("127.0.0.1", found.port, found.token))
+        self._address = Address("127.0.0.1", found.port, found.token)
+        self.ready.emit(self._address)
 
     def _hear(self, process: QProcess) -> None:
         text = bytes(process.readAllStandardError().data()).decode(errors="replace")

@@ -99,7 +99,7 @@ class Lesson(QObject):
         self.stop()
         if process is not None and not process.waitForFinished(END_MS):
             process.kill()
-            process.waitForFinished(END_MS)
+            process.waitForFinished()
         self.discard()
 
     def discard(self) -> None:

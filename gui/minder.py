@@ -78,14 +78,15 @@ class Minder(QObject):
         self._answered = True
 
     def _lost(self, why: str) -> None:
-        if self._ending or self._target is None:
-            return
+        if self._ending or (self._target is None and not self.child.pid):
+            return  # of a gate of our own that ended, `ended` tells
         self._status.wait(tr("The gate does not answer ({why}). Trying again …", why=why))
         self._again.start()
 
     def _child_ended(self, why: str) -> None:
         if self._ending:
             return
+        self._again.stop()
         self._driver.detach()
         answered, self._answered = self._answered, False
         kept = {} if self._plain else self._kept()
@@ -100,9 +101,12 @@ class Minder(QObject):
         self.child.restart(kept)
 
     def _reach(self) -> None:
-        """Connect to the gate elsewhere."""
+        """Connect to the gate elsewhere, or to our own once more."""
+        if self._target is None:
+            self.child.tell_again()
+            return
         try:
-            self._driver.attach(address_of(self._target or ""))
+            self._driver.attach(address_of(self._target))
         except UsageError as e:
             self._status.wait(e.line())
             self._again.start()

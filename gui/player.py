@@ -97,7 +97,7 @@ class Player(QObject):
         self.stop()
         if process is not None and not process.waitForFinished(END_MS):
             process.kill()
-            process.waitForFinished(END_MS)
+            process.waitForFinished()
 
     def _ask(self, **what: Any) -> None:
         if self._process is not None:

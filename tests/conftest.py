@@ -3,6 +3,7 @@ returns given scores, an output that remembers, and small models whose scores fo
 of bands, so that tests can assert real behaviour on real signals.
 """
 
+import contextlib
 import logging
 import os
 from collections.abc import Callable, Iterator
@@ -18,6 +19,10 @@ from kit_standins import GivenScores, Remembers, ScriptedSource
 from kit_tflite import write_tflite
 
 pytest.register_assert_rewrite("kit_command", "kit_pages")
+with contextlib.suppress(ImportError):
+    from hypothesis import settings
+
+    settings.load_profile("ci")  # no deadlines, which a busy machine misses; equal examples
 
 
 class Kit:

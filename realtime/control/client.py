@@ -26,6 +26,7 @@ from realtime.control import protocol, runfile
 from realtime.errors import RtError, UsageError
 
 CONNECT_S = 5.0
+GREET_S = 30.0  # the gate may be busy with devices, or its machine with something else
 REPLY_S = 60.0  # opening devices may take long
 MOST_PUSHES = 4096
 
@@ -58,6 +59,7 @@ class ControlClient:
                 f"no gate listens at {host}:{port}: {e.strerror or e}",
                 "start rt-gate --control",
             ) from e
+        self._socket.settimeout(GREET_S)
         self._file = self._socket.makefile("rb")
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._lock = threading.Lock()  # of sending

@@ -196,14 +196,15 @@ class Server(threading.Thread):
             peer.flush()
         if peer.reads:
             peer.receive()
-        if not peer.known and not peer.closing and now - peer.since > GREETING_S:
-            self._reception.refuse(peer, f"no token within {GREETING_S:g} s")
         try:
             for line in peer.lines(now):
                 full = sum(other.known for other in self._peers) >= MOST_PEERS
                 self._reception.take(peer, line, full)
         except ValueError:
             self._reception.refuse(peer, f"a line has more than {protocol.MOST_LINE} bytes")
+        # last: a token that came in time counts, however late we get to it
+        if not peer.known and not peer.closing and now - peer.since > GREETING_S:
+            self._reception.refuse(peer, f"no token within {GREETING_S:g} s")
         if peer.every_s and now >= peer.next_s:
             peer.next_s = max(peer.next_s + peer.every_s, now)
             self._show(peer)

@@ -160,7 +160,10 @@ class Wire:
 
     def _wait(self, what: int, until: float | None) -> None:
         poll = select.poll()
-        poll.register(self._sock, what)
+        try:
+            poll.register(self._sock, what)
+        except ValueError as e:  # its other thread has closed it
+            raise Gone("closed") from e
         left = None if until is None else 1e3 * max(0.0, until - time.monotonic())
         if not poll.poll(left):
             raise Gone("too slow")

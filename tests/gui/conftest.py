@@ -17,6 +17,8 @@ from gui.page import Context
 from gui.store import Store
 from gui.theme import Theme
 
+PATIENCE_MS = 60_000
+
 
 @pytest.fixture(autouse=True)
 def own_folders(tmp_path, monkeypatch):
@@ -26,6 +28,21 @@ def own_folders(tmp_path, monkeypatch):
     (tmp_path / "run").mkdir(mode=0o700)
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path / "run"))
     i18n.use("en")
+
+
+@pytest.fixture
+def qtbot(qtbot):
+    """Waits long enough for a busy machine: what they wait for comes, or never does."""
+
+    def patient(plain):
+        def wait(*args, timeout=0, **kwargs):
+            return plain(*args, timeout=max(timeout, PATIENCE_MS), **kwargs)
+
+        return wait
+
+    for name in ("waitUntil", "waitSignal", "waitSignals"):
+        setattr(qtbot, name, patient(getattr(qtbot, name)))
+    return qtbot
 
 
 @pytest.fixture

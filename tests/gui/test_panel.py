@@ -161,6 +161,14 @@ def test_two_panels_at_one_gate_and_a_gate_that_dies(panel, panels, qtbot):
     assert panel.minder.child.pid not in (0, pid)
 
 
+def test_a_line_that_breaks_is_taken_up_again(panel, qtbot):
+    pid, lamps = panel.minder.child.pid, []
+    panel.status.changed.connect(lambda: lamps.append(panel.status.lamp))
+    panel.driver._wire._socket.abort()
+    qtbot.waitUntil(lambda: lamps[-1:] == ["waiting"])
+    assert panel.minder.child.pid == pid  # the gate went on
+
+
 def test_a_hidden_panel_measures_and_draws_nothing(panel, qtbot):
     window = panel.window
     window.show()

@@ -1,11 +1,13 @@
 """rt-tag and rt-gate in processes of their own, and what they say."""
 
+import array
 import contextlib
 import csv
 import json
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -35,7 +37,7 @@ def call(program, *args, stdin=None, environ=None, stdout=subprocess.PIPE, shell
         stdout=stdout,
         stderr=subprocess.PIPE,
         env={**ours, "XDG_CONFIG_HOME": "/nonexistent", **(environ or {})},
-        timeout=100,
+        timeout=400,
     )
 
 
@@ -68,6 +70,19 @@ def alive(pid):
             if stat.read_text().rpartition(")")[2].split()[0] not in "ZX":
                 return True
     return False
+
+
+def wait_until_read(pipe):
+    """Until the other side has taken all that was written: then it will hear it, too."""
+    import fcntl
+    import termios
+
+    left = array.array("i", [1])
+    until = time.monotonic() + 60
+    while left[0]:
+        assert time.monotonic() < until
+        time.sleep(0.02)
+        fcntl.ioctl(pipe, termios.FIONREAD, left)
 
 
 def lines(text):

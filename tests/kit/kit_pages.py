@@ -65,7 +65,7 @@ def run(text: str, folder: Path, *, live: bool = False) -> str:
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=100,
+        timeout=400,
     )
     made = {p.name for p in set(folder.iterdir()) - before}
     allowed = (0, 141) if "| head" in text else (0,)

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 import realtime
-from realtime.sources import Block, DeviceChange, device
+from realtime.sources import Block, DeviceChange, device, recorder
 
 FAKE = Path(__file__).parent / "fake_portaudio"
-LIMIT_S = 60.0
+LIMIT_S = 90.0
 
 
 class Hardware:
@@ -82,8 +82,10 @@ def hardware(tmp_path, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", str(FAKE))
     monkeypatch.setenv("FAKE_SOUND", str(tmp_path))
     # a busy machine may stop the capture process for a while: that is no loss
-    monkeypatch.setattr(device, "LOST_S", 3.0)
-    monkeypatch.setattr(device, "FIRST_S", 10.0)
+    for module, name in (
+        (device, "LOST_S"), (device, "FIRST_S"), (recorder, "START_S"), (recorder, "OPEN_S"),
+    ):  # fmt: skip
+        monkeypatch.setattr(module, name, 60.0)
     monkeypatch.setattr(device, "RETRY_S", 0.1)
     monkeypatch.setattr(device, "POLL_S", 0.1)
     monkeypatch.setattr(device, "SILENT_S", 0.3)

@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from realtime.sources import Block, DeviceChange, open_source
+from realtime.sources import Block, DeviceChange, device, open_source
 
 
 def test_an_unplugged_device_is_reported_and_found_again(hardware):
@@ -51,7 +51,8 @@ def test_an_unplugged_device_is_reported_and_found_again(hardware):
     assert hardware.opened()[-1][0] == 2
 
 
-def test_a_device_that_falls_silent_without_a_word_is_lost(hardware):
+def test_a_device_that_falls_silent_without_a_word_is_lost(hardware, monkeypatch):
+    monkeypatch.setattr(device, "LOST_S", 3.0)
     source = open_source()
     listen_to = iter(source.blocks())
     next(listen_to)

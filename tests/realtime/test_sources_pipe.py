@@ -1,5 +1,6 @@
 """Raw PCM and WAV on a pipe: exact, at once, and clear about what is no PCM."""
 
+import gc
 import io
 import logging
 import os
@@ -289,10 +290,11 @@ def test_a_named_pipe_is_read_like_stdin(tmp_path):
 def test_no_descriptor_is_left_open(tmp_path):
     path = tmp_path / "x.raw"
     path.write_bytes(bytes(2000))
+    gc.collect()  # what tests before this one left to it
     before = len(os.listdir("/proc/self/fd"))  # noqa: PTH208
     for _ in range(3):
         drain(open_source(str(path), rate=8000))
         open_source(str(path), rate=8000).close()
         with pytest.raises(UsageError):
             open_source(str(path), rate=8000, format="x")
-    assert len(os.listdir("/proc/self/fd")) == before  # noqa: PTH208
+    assert len(os.listdir("/proc/self/fd")) <= before  # noqa: PTH208

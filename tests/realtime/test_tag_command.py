@@ -1,18 +1,15 @@
 """rt-tag as a person meets it: results on stdout, words on stderr, an exit status."""
 
-import array
 import csv
-import fcntl
 import json
 import signal
 import subprocess
 import sys
-import termios
 import time
 
 import numpy as np
 import pytest
-from kit_command import BIN, lines
+from kit_command import BIN, lines, wait_until_read
 
 from realtime.commands.tag import main
 
@@ -175,16 +172,6 @@ def test_nan_is_said_once(kit, band_model, write_wav, capsys):
     assert without_scores(lines(out)) == TOLD
     assert err.count("NaN, infinite or beyond") == 1
     assert "2 samples were NaN" in err
-
-
-def wait_until_read(pipe):
-    """Until the other side has taken all that was written: then it will hear it, too."""
-    left = array.array("i", [1])
-    until = time.monotonic() + 30
-    while left[0]:
-        assert time.monotonic() < until
-        time.sleep(0.02)
-        fcntl.ioctl(pipe, termios.FIONREAD, left)
 
 
 def test_ctrl_c_stops_what_is_open(kit, band_model, tmp_path):

@@ -7,7 +7,7 @@ import time
 
 import numpy as np
 import pytest
-from kit_command import BIN, call, installed, lines, rows
+from kit_command import BIN, call, installed, lines, rows, wait_until_read
 
 from realtime.commands.gate import main
 
@@ -67,7 +67,7 @@ def test_a_pipe_is_passed_on_as_it_comes(gate_model, bursts):
                 got += os.read(child.stdout.fileno(), 16000 - len(got))
         child.stdin.close()
         assert child.stdout.read() == b""
-        assert child.wait(20) == 0
+        assert child.wait(60) == 0
 
 
 def test_the_reader_of_the_sound_goes_away(gate_model, bursts):
@@ -91,10 +91,10 @@ def test_ctrl_c_on_a_pipe_keeps_what_came(gate_model, tmp_path, bursts):
         child.stdin.write(data)
         child.stdin.flush()
         assert b"open" in child.stdout.readline()
-        time.sleep(0.5)  # for what is left in the pipe
+        wait_until_read(child.stdin)
         child.send_signal(signal.SIGINT)
         events = lines(child.stdout.read().decode())
-        assert child.wait(20) == 130
+        assert child.wait(60) == 130
         assert b"Traceback" not in child.stderr.read()
     assert events[-1]["event"] == "close"
     assert events[-1]["t"] == 1.0
@@ -113,6 +113,6 @@ def test_ctrl_c_while_a_pipe_lets_us_wait(gate_model, tmp_path, left):
             time.sleep(0.05)
         time.sleep(0.5)  # on to opening the pipe
         child.send_signal(signal.SIGINT)
-        assert child.wait(20) == 130
+        assert child.wait(60) == 130
         assert b"Traceback" not in child.stderr.read()
     assert left() == []

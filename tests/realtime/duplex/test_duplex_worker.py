@@ -44,7 +44,7 @@ class Fed:
 
     def wait(self, ready):
         """Wake it until something is so."""
-        until = time.monotonic() + 10
+        until = time.monotonic() + 60
         while not ready():
             os.eventfd_write(self.wake, 1)
             assert time.monotonic() < until, self.worker.fault
@@ -60,6 +60,7 @@ class Fed:
 
     def end(self):
         self.worker.stop()
+        self.worker.join(60)
         assert not self.worker.is_alive()
         os.close(self.wake)
         changes = self.rig.memory.words.view(np.int64)[at.AT_CHANGES :][: at.MOST_CHANGES]
