@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from importlib import import_module
 
-INTERRUPTED = 130  # as in `commands.common`, which is among what is imported under guard
+INTERRUPTED = 130  # exit status
 
 
 class Program:

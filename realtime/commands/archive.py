@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from realtime.commands.common import INTERRUPTED, Interrupts, say
+from realtime.commands.common import Interrupts, say
 from realtime.errors import UsageError
+from realtime.start import INTERRUPTED
 
 if TYPE_CHECKING:
     from realtime.archive.run import Crew, Summary

@@ -17,8 +17,8 @@ from types import FrameType
 from typing import Any, NoReturn, Self, TextIO
 
 from realtime.errors import OutputError, RtError, UsageError
+from realtime.start import INTERRUPTED
 
-INTERRUPTED = 130
 READER_GONE = 141
 
 log = logging.getLogger("rt.realtime.commands")

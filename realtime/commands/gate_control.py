@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import sys
 
-from realtime.commands.common import INTERRUPTED, Interrupts, say, version
+from realtime.commands.common import Interrupts, say, version
 from realtime.commands.gate_live import show
 from realtime.control.serving import VARIABLE, Serving, read_token
 from realtime.control.setup import Setup, require_live
 from realtime.gate.settings import GateOptions, GateSettings
 from realtime.runners import Runner
+from realtime.start import INTERRUPTED
 
 SWITCH_S = 0.001
 

@@ -19,7 +19,7 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import Protocol
 
-from realtime.commands.common import INTERRUPTED, Interrupts, say
+from realtime.commands.common import Interrupts, say
 from realtime.errors import AudioError
 from realtime.gate.external import ExternalKey
 from realtime.gate.settings import GateOptions, GateSettings
@@ -29,6 +29,7 @@ from realtime.outputs.gate import GateOutput
 from realtime.runners import Runner
 from realtime.sources import Block, Source, open_source
 from realtime.sources.pcm import ENCODINGS, Encoding
+from realtime.start import INTERRUPTED
 
 BLOCK_S = 0.5  # of a file; a pipe is passed on as it comes
 LONG_S = 300.0  # from here on it pays to load numba: that costs what two minutes of sound do

@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Protocol
 
-from realtime.commands.common import INTERRUPTED, Interrupts, say
+from realtime.commands.common import Interrupts, say
 from realtime.commands.gate_file import close_all
 from realtime.duplex import BLOCK
 from realtime.duplex.events import Ended, LiveEvent, Started
@@ -19,6 +19,7 @@ from realtime.gate.settings import GateSettings
 from realtime.outputs.gate import GateOutput
 from realtime.outputs.jsonl import JsonLines
 from realtime.runners import Runner
+from realtime.start import INTERRUPTED
 
 if TYPE_CHECKING:
     from realtime.duplex.meter import LiveMeter

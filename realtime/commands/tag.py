@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 
 from realtime.commands.archive import wanted
 from realtime.commands.common import (
-    INTERRUPTED,
     Interrupts,
     guarded,
     report_error,
@@ -29,6 +28,7 @@ from realtime.commands.services import (
 )
 from realtime.commands.tag_options import given, parser
 from realtime.errors import AudioError, CardError
+from realtime.start import INTERRUPTED
 
 if TYPE_CHECKING:
     from realtime.engine import Engine

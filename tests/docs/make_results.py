@@ -49,7 +49,7 @@ def esc10_table(kept: Path) -> str:
             said = LATER
         folds = f"{len(runs)} of {len(row.folds)}" if row.folds else ""
         lines.append((hits / n if n else -1.0, [
-            f"`{row.name}`", said, folds, *sizes(found), seconds(found), row.note,
+            f"`{row.name}`", said, folds, *sizes(found), seconds(found), remark(row),
         ]))  # fmt: skip
     lines.sort(key=lambda x: -x[0])
     head = ["network", "accuracy % (95 %)", "folds", "parameters", "MACs", "CPU ms",
@@ -102,6 +102,12 @@ def share(hits: int, n: int) -> str:
     """A share with its interval."""
     low, high = wilson(hits, n)
     return f"{100 * hits / n:.1f} ({100 * low:.1f} to {100 * high:.1f})"
+
+
+def remark(row: Row) -> str:
+    """What one should know of a row; fewer steps than the others' are said."""
+    steps = row.fields.get("fit.steps", 0)
+    return ", ".join(filter(None, [row.note, f"{steps} steps" if steps > 1 else ""]))
 
 
 def sizes(found: Kept | None) -> list[str]:

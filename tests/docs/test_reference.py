@@ -16,11 +16,12 @@ from kit_files import load
 
 from realtime import errors
 from realtime.card import parse_card
-from realtime.commands.common import INTERRUPTED, READER_GONE, Parser
+from realtime.commands.common import READER_GONE, Parser
 from realtime.commands.learn import parser as learn_parser
 from realtime.commands.tag_learn import parser as tag_learn_parser
 from realtime.outputs import Event
 from realtime.outputs.gate import GateEvent
+from realtime.start import INTERRUPTED
 
 PROJECT = Path(__file__).resolve().parents[2]
 PAGES = [PROJECT / "README.md", *sorted((PROJECT / "docs").glob("*.md"))]
