@@ -2,7 +2,7 @@
 #
 #   make demo    a fresh machine names and gates the bundled sound: a table here, pictures in build/
 #   make setup   the same environment (.venv: the edge runtime, no torch), and no more
-#   make test    all that needs no special hardware, in .venv-test (torch, about 5 GB)
+#   make test    all that needs no special hardware but `make live`, in .venv-test (torch, about 5 GB)
 #   make live    the live gate and the panel through a sound server (minutes; leave the machine alone)
 #   make arm     the edge runtime on an emulated 64-bit Arm (needs debootstrap, qemu-user-static)
 #   make endure  ten minutes of live sound through the gate, every core at work, sample by sample
@@ -24,7 +24,7 @@ MARKS := not (gpu or device or pi or network)
 export PYTHONSAFEPATH := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help setup demo test live arm lint bench wheel clean
+.PHONY: help setup demo test live arm endure lint bench wheel clean
 .DELETE_ON_ERROR:
 
 help:

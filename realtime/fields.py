@@ -16,6 +16,7 @@ from typing import Any, Literal
 import msgspec
 
 from realtime.errors import UsageError
+from realtime.features import HIGHEST_RATE
 from realtime.service_fields import (
     OPTIONS,
     RANGES,
@@ -135,6 +136,7 @@ TAG = Schema(
         "decision.confirm": (1, 1000),
         "decision.average": (1, 1000),
         "top": (1, math.inf),
+        "rate": (0, HIGHEST_RATE),
     },
 )
 

@@ -193,7 +193,7 @@ def add_shared(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--describe", action="store_true", help="print the model's card")
     group = parser.add_argument_group("sound")
     group.add_argument("--device", metavar="NAME|INDEX", help="input device, part of its name")
-    group.add_argument("--list-devices", action="store_true", help="show the input devices")
+    group.add_argument("--list-devices", action="store_true", help="show the devices there are")
     group.add_argument("--rate", metavar="HZ", help="rate of raw PCM (16000), or of the device")
     group.add_argument("--channels", metavar="N", help="channels likewise")
     group.add_argument("--format", metavar="s16|s24|s32|f32", help="samples of raw PCM (s16)")

@@ -122,7 +122,7 @@ def main(argv: Sequence[str]) -> int:
     if args.list_devices or args.list_models:
         from realtime.commands.listing import print_list
 
-        return print_list(args)
+        return print_list(args, plays=True)
     if args.doctor:
         from realtime.commands.doctor import check_up
 
@@ -163,7 +163,7 @@ def gate(args: argparse.Namespace) -> int:
     from realtime.commands.gate_file import Run
     from realtime.commands.gate_use import check_use
 
-    check_use(args, origins)
+    check_use(args, origins, options.level)
     return Run(args, options, settings, runner).run()
 
 

@@ -18,8 +18,16 @@ LIVE = (
 )  # fmt: skip
 
 
-def check_use(args: argparse.Namespace, origins: Mapping[str, str]) -> None:
+OF_LEVEL = ("threshold_db", "close_db", "unlink")  # live they serve while a network is late
+
+
+def check_use(args: argparse.Namespace, origins: Mapping[str, str], level: bool) -> None:
     """Refuse files that are one another, and options that mean nothing for files.
+
+    Args:
+        args: the command line.
+        origins: where each setting was said.
+        level: the level gate is asked for.
 
     Raises:
         UsageError: so.
@@ -40,6 +48,10 @@ def check_use(args: argparse.Namespace, origins: Mapping[str, str]) -> None:
         option = "--" + name.replace("_", "-")
         if origins.get(name) == option:
             raise UsageError(f"{option} is for live sound", "leave it out, or IN and OUT")
+    for name in () if level else OF_LEVEL:
+        option = "--" + name.replace("_", "-")
+        if origins.get(name) == option:
+            raise UsageError(f"{option} belongs to the level gate", "add --level")
     raw = [p for p in (source, target) if is_raw(p)]
     if origins.get("format") == "--format" and not raw:
         raise UsageError(

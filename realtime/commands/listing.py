@@ -9,12 +9,15 @@ from typing import Any
 
 from realtime.library import Shipped, shipped
 
+FACTS = ("index", "name", "api", "channels", "rate", "default")  # of a device
 COMMANDS = {"tag": "rt-tag", "gate": "rt-gate", "vad": "rt-tag"}  # what runs a task
 
 
-def print_list(args: argparse.Namespace) -> int:
-    """Print the list that was asked for; the exit status."""
-    return (print_devices if args.list_devices else print_models)(args.json)
+def print_list(args: argparse.Namespace, *, plays: bool = False) -> int:
+    """Print the list that was asked for, of devices to play to as well; the exit status."""
+    if not args.list_devices:
+        return print_models(args.json)
+    return (print_pairs if plays else print_devices)(args.json)
 
 
 def print_models(as_json: bool) -> int:
@@ -57,13 +60,30 @@ def print_devices(as_json: bool) -> int:
     if not found:
         print("No input device. Files and pipes work: rt-tag FILE, or ... | rt-tag -")
     for device in found:
-        mark = "*" if device.default else " "
-        plural = "" if device.channels == 1 else "s"
-        print(
-            f"{mark}{device.index:>3}  {device.name}  ({device.api}, {device.channels} "
-            f"channel{plural}, {device.rate} Hz)"
-        )
+        print(_row(msgspec.to_builtins(device)))
     return 0
+
+
+def print_pairs(as_json: bool) -> int:
+    """Print the devices that can record, and those that can play; the exit status."""
+    from realtime.control.listing import list_devices
+
+    for kind, devices in list_devices().items():
+        if not as_json:
+            print(f"{kind}:" if devices else f"{kind}: none. Files and pipes work: rt-gate - -")
+        for device in devices:
+            facts = {name: device[name] for name in FACTS}
+            said = {"direction": kind.removesuffix("s"), **facts}
+            print(json.dumps(said, ensure_ascii=False) if as_json else _row(facts))
+    return 0
+
+
+def _row(device: dict[str, Any]) -> str:
+    mark, plural = "*" if device["default"] else " ", "" if device["channels"] == 1 else "s"
+    return (
+        f"{mark}{device['index']:>3}  {device['name']}  ({device['api']}, "
+        f"{device['channels']} channel{plural}, {device['rate']} Hz)"
+    )
 
 
 def print_config(rows: Sequence[tuple[str, str, str]]) -> None:

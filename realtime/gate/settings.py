@@ -17,6 +17,7 @@ import msgspec
 
 from realtime.card import Card
 from realtime.errors import CardError, UsageError
+from realtime.features import HIGHEST_RATE
 from realtime.fields import Schema, fields_of, option_name, toml_of
 from realtime.settings import merge
 
@@ -146,6 +147,7 @@ OF_SCORES = {  # options that the level gate has no use for: what to use there
     "hysteresis": "use --close-db",
     "confirm_score": "leave it out",
 }
+OF_MODELS = dict.fromkeys(("model", "card", "runtime", "threads"), "leave one of them out")
 LEARNED = {"attack_ms": 2.0, "hold_ms": 0.0, "release_ms": 30.0}
 LEVEL = {"attack_ms": 1.0, "hold_ms": 100.0, "release_ms": 100.0}
 
@@ -170,6 +172,7 @@ GATE = Schema(
         "key_highpass": (0.0, 20_000.0),
         "key_lowpass": (0.0, 96_000.0),
         "control": (0, 65_535),
+        "rate": (0, HIGHEST_RATE),
     },
 )
 
@@ -303,9 +306,8 @@ def agree(options: GateOptions, origins: Mapping[str, str]) -> None:
             "the low-pass is the higher frequency",
         )
     if options.level:
-        for name in (*OF_SCORES, "model"):
+        for name, hint in (OF_SCORES | OF_MODELS).items():
             if origins.get(name) == option_name(name):
-                hint = OF_SCORES.get(name, "leave one of them out")
                 raise UsageError(
                     f"{option_name(name)} belongs to the learned gate, and --level asks for "
                     "the other",

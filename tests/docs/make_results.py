@@ -12,6 +12,7 @@ results_rows.py has the rows.
 from __future__ import annotations
 
 import argparse
+import json
 import logging
 import statistics
 import sys
@@ -33,6 +34,8 @@ from train.metrics import wilson
 
 PAGE = PROJECT / "docs/results.md"
 KEPT = PROJECT / "build/results"
+LATENCY = PROJECT / "build/latency.json"  # of make_latency.py
+SAME = 0.02  # difference of MACs: the number of labels differs
 LARGE = "not trained: too large for the budget"
 LATER = "not measured yet"
 
@@ -68,11 +71,12 @@ def keywords_table(kept: Path) -> str:
         cells += [share(run.hits, run.n), f"{100 * run.f1:.1f}"] if run else [
             LATER if row.folds else LARGE, ""]  # fmt: skip
         cells += sizes(found)[:2]
-        plain, small = (run.edge.get(k) if run else None for k in ("float", "int8"))
-        cells.append(file_ms(plain) if plain else untrained(found))
+        edge = run.edge if run else untrained(row.name, found)
+        plain, small = edge.get("float"), edge.get("int8")
         cells += [
-            f"{100 * small['hits'] / small['n']:.1f}" if small else "",
-            f"{100 * small['f1']:.1f}" if small else "",
+            file_ms(plain) if plain else "",
+            f"{100 * small['hits'] / small['n']:.1f}" if small and run else "",
+            f"{100 * small['f1']:.1f}" if small and run else "",
             file_ms(small) if small else "",
             seconds(found),
         ]
@@ -118,11 +122,18 @@ def sizes(found: Kept | None) -> list[str]:
     return [amount(found.parameters), amount(found.macs), f"{found.ms:.{places}f}"]
 
 
-def untrained(found: Kept | None) -> str:
-    """Size of the weights and time of a network for which there is no file."""
-    if not found:
-        return ""
-    return f"{4 * found.parameters / 1000:.0f}, {sizes(found)[2]} (PyTorch)"
+def untrained(name: str, found: Kept | None) -> dict[str, dict[str, float]]:
+    """Sizes and times of a network's files with random weights, where docs/latency.md has them
+    for the same input."""
+    if not found or not LATENCY.exists():
+        return {}
+    edge = {}
+    for one in json.loads(LATENCY.read_bytes())["latencies"]:
+        known = one["found"]
+        if one["name"] == name and abs(known["macs"] / found.macs - 1.0) < SAME:
+            ms = known["cpu_ms"] or known["ms"]
+            edge[one["numbers"]] = {"kb": known["model_bytes"] / 1000, "ms": ms}
+    return edge
 
 
 def seconds(found: Kept | None) -> str:

@@ -114,8 +114,9 @@ TAGGERS = (  # in the order in which they run: the small ones first
     _row("efficientnet-b1", folds=ONE),
     _row("cnn10", LOW, fields=SHORT, folds=ONE),
     _row("cnn14", LOW, folds=()),
-    _row("resnet50-attention", folds=()),
-    _row("ast-small", {"frames": 69, "mels": 32}, folds=()),
+    _row("resnet50-attention", fields=SHORT, folds=ONE),
+    _row("ast-small", {"frames": 69, "mels": 32}, fields=SHORT | {"fit.rate": SLOW},
+         folds=ONE),
     _row("ast-base", {"frames": 69, "mels": 32}, folds=()),
 )  # fmt: skip
 
@@ -132,7 +133,7 @@ KEYWORDS = (
     _row("kwt-2", folds=()),
     _row("kwt-3", folds=()),
     _row("bcresnet-8", folds=()),
-    _row("mn10", folds=()),
+    _row("mn10", folds=ONE),
     _row("efficientnet-b1", folds=()),
     _row("resnet50", folds=()),
     _row("efficientnetv2-m", folds=()),

@@ -74,6 +74,10 @@ def write_fresh(name: str, path: Path, seed: int = 1) -> Card:
     torch.manual_seed(seed)
     network = build({"network": name}, entry.labels, load=False)
     with torch.no_grad():
+        for part in network.modules():
+            # timm begins blocks of a ResNet at nothing; files keep equal zeros but once
+            if isinstance(part, torch.nn.BatchNorm2d) and not part.weight.any():
+                part.weight.fill_(1.0)
         network.train()
         network(torch.randn(BATCH, 1, entry.frames, entry.width))
         network.eval()

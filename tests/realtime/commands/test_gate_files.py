@@ -1,5 +1,6 @@
 """rt-gate on files: sound to sound, and what it says of it."""
 
+import json
 import subprocess
 import sys
 
@@ -182,6 +183,27 @@ def test_describe_and_lists(kit, gate, capsys):
     assert parse_card(capsys.readouterr().out, "stdout") == kit.gate_card()
     assert main(["--list-models"]) == 0
     assert "kws12" in capsys.readouterr().out
+
+
+def test_devices_to_hear_and_to_play_to(monkeypatch, capsys):
+    from realtime.duplex.devices import SoundDevice
+
+    box = SoundDevice(3, "Box", "ALSA", 2, 0, 48000, True, False, True, False)
+    ears = SoundDevice(4, "Ears", "ALSA", 0, 1, 44100, False, True, False, True)
+    monkeypatch.setattr("realtime.control.listing.find_devices", lambda: [box, ears])
+    assert main(["--list-devices"]) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        "inputs:", "*  3  Box  (ALSA, 2 channels, 48000 Hz)",
+        "outputs:", "*  4  Ears  (ALSA, 1 channel, 44100 Hz)",
+    ]  # fmt: skip
+    assert main(["--list-devices", "--json"]) == 0
+    said = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [(d["direction"], d["index"], d["channels"]) for d in said] == [
+        ("input", 3, 2), ("output", 4, 1),
+    ]  # fmt: skip
+    monkeypatch.setattr("realtime.control.listing.find_devices", list)
+    assert main(["--list-devices"]) == 0
+    assert "outputs: none" in capsys.readouterr().out
 
 
 def test_help_is_quick_and_light():

@@ -58,6 +58,9 @@ def test_the_output_is_the_input(gate, talk, tmp_path, capsys, monkeypatch):
         (["--block", "64"], "--block is for live sound"),
         (["--control-token-file", "t"], "--control-token-file is for live sound"),
         (["--level"], "--model belongs to the learned gate"),
+        (["--threshold-db", "-50"], "--threshold-db belongs to the level gate"),
+        (["--unlink"], "--unlink belongs to the level gate"),
+        (["--rate", "800000"], "--rate: rate is 800000: use 0 to 768000"),
         (["--key-highpass", "30000"], "use 0 to 20000"),
         (["--config", "/no/such.toml"], "/no/such.toml: No such file"),
     ],
@@ -68,6 +71,13 @@ def test_wrong_options(gate, talk, tmp_path, capsys, args, says, left):
     assert out == ""
     assert says in err
     assert err.count("\n") == 1
+    assert left() == ["talk.flac"]
+
+
+@pytest.mark.parametrize("option", ["--card=x.json", "--runtime=onnx", "--threads=2"])
+def test_what_a_level_gate_has_no_use_for(talk, tmp_path, capsys, option, left):
+    assert main([str(talk), str(tmp_path / "out.wav"), "--level", option]) == 2
+    assert f"{option.split('=')[0]} belongs to the learned gate" in capsys.readouterr().err
     assert left() == ["talk.flac"]
 
 
