@@ -10,7 +10,7 @@ from pathlib import Path
 
 import msgspec
 
-from realtime.commands.common import Parser, guarded, start_logging
+from realtime.commands.common import Parser, guarded, start_logging, version
 from realtime.errors import MissingExtra, UsageError
 from realtime.fields import toml_of
 from realtime.outputs.replace import Replacement
@@ -23,21 +23,23 @@ from train.recipe import Recipe, convert_recipe, read_tables
 log = logging.getLogger("rt.train.command")
 
 SHOWN = 50  # of the files left out
+WORDS = """
+in place of a recipe:
+  manifest LAYOUT FOLDER -o FILE.csv [--fold N]
+  shard FILE.csv FOLDER -o SHARDS
+  statistics RECIPE.toml [--set KEY=VALUE]
+  search RECIPE.toml [--space FILE.toml] [--trials N] [--storage URL]
+  average CHECKPOINT CHECKPOINT... -o FILE.safetensors
+"""
 
 
 @guarded
 def main(argv: Sequence[str] | None = None) -> int:
     """The command `rt-train`."""
-    parser = Parser(prog="rt-train", description="Train a model from a recipe.")
-    parser.add_argument(
-        "recipe",
-        help="RECIPE.toml, or: manifest LAYOUT FOLDER -o FILE.csv; "
-        "shard MANIFEST ROOT -o FOLDER; statistics RECIPE.toml; search RECIPE.toml; "
-        "average CHECKPOINT... -o FILE",
-    )
-    parser.add_argument(
-        "rest", nargs="*", metavar="...", help=f"LAYOUT is {', '.join(LAYOUTS)}"
-    )
+    parser = Parser(prog="rt-train", description="Train a model from a recipe.", epilog=WORDS)
+    parser.add_argument("recipe", help="RECIPE.toml, or a word of those below")
+    text = f"what goes with the word; LAYOUT is {', '.join(LAYOUTS)}"
+    parser.add_argument("rest", nargs="*", metavar="...", help=text)
     parser.add_argument(
         "-o",
         "--out",
@@ -57,6 +59,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         "--storage", default="", metavar="URL", help="to share (default: search.db in --out)"
     )
     parser.add_argument("-v", "--verbose", action="count", default=0)
+    text = "show the version"
+    parser.add_argument(
+        "--version", action="version", version=f"rt-train {version()}", help=text
+    )
     args = parser.parse_args(argv)
     start_logging(max(1, args.verbose))
     if args.recipe == "manifest":

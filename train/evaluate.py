@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.table import Table
 
 from realtime.commands.clash import refuse_clash
-from realtime.commands.common import Parser, guarded, start_logging
+from realtime.commands.common import Parser, guarded, start_logging, version
 from realtime.errors import UsageError
 from realtime.outputs.replace import Replacement
 from train.gate_eval.command import add_gate, add_mixtures
@@ -51,6 +51,11 @@ def _parser() -> Parser:
     )
     shared = Parser(add_help=False)
     shared.add_argument("-v", "--verbose", action="count", default=0)
+    for one in (parser, shared):
+        text = "show the version"
+        one.add_argument(
+            "--version", action="version", version=f"rt-eval {version()}", help=text
+        )
     how = Parser(add_help=False)
     how.add_argument("--card", help="JSON card of a model that carries none")
     how.add_argument("--runtime", choices=["onnx", "litert"])
@@ -61,7 +66,10 @@ def _parser() -> Parser:
 
     add_tag(commands.add_parser("tag", parents=[shared, how], help="on labelled clips"))
     text = "milliseconds, and the kinds of layer they go to"
-    add_latency(commands.add_parser("latency", parents=[shared, model], help=text))
+    latency = commands.add_parser("latency", parents=[shared, how], help=text)
+    text = "a shipped name, or .onnx, .tflite, or a network's name in docs/models.md"
+    latency.add_argument("model", help=text)
+    add_latency(latency)
     add_robust(commands.add_parser("robust", parents=[shared, how], help="clips in noise"))
     add_attack(
         commands.add_parser("attack", parents=[shared], help="clips changed to be misheard")
@@ -104,7 +112,9 @@ def _parser() -> Parser:
     scene.add_argument("--labels", default="yes,no,up,down,left,right,on,off,stop,go")
     scene.set_defaults(run=_scene)
 
-    add_gate(commands.add_parser("gate", parents=[shared, model], help="a gate, on mixtures"))
+    gate = commands.add_parser("gate", parents=[shared, how], help="a gate, on mixtures")
+    gate.add_argument("model", help="a shipped name, or .onnx, .tflite, .gate")
+    add_gate(gate)
     add_mixtures(commands.add_parser("mixtures", parents=[shared], help="make mixtures"))
     return parser
 

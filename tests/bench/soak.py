@@ -1,6 +1,6 @@
 """rt-tag with all its services, live, for hours, while things around it break.
 
-    nice -n 5 python tests/bench/soak.py --hours 2
+    nice -n -5 python tests/bench/soak.py --hours 2
 
 A JACK server with its dummy driver is the sound card; the bundled recording is played to it
 time and again. Between two plays one of these happens, in turn: the sound server is killed and

@@ -23,6 +23,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+import datetime
 import hashlib
 import json
 import sys
@@ -36,7 +37,14 @@ sys.path.insert(0, str(Path(__file__).parent))
 sys.path.insert(0, str(Path(__file__).parents[1] / "data"))
 
 from make_reference import PROJECT, replaced
-from wake_pages import draw_same, draw_targets, same_kinds, same_table, targets_table
+from wake_pages import (
+    draw_same,
+    draw_targets,
+    made_on,
+    same_kinds,
+    same_table,
+    targets_table,
+)
 from wake_same import measure_same
 from wake_trial import COUNTS, SEED, WORDS, Trial
 
@@ -123,6 +131,7 @@ def measure(args: argparse.Namespace) -> None:
         for entry in entries:
             print(json.dumps(entry), file=sys.stderr)
             told[name].append(entry)
+            told["date"] = datetime.date.today().isoformat()
             args.out.write_text(json.dumps(told), "utf-8")
 
 
@@ -145,9 +154,9 @@ def main() -> int:
         measure(args)
     told = json.loads(args.out.read_text("utf-8"))
     made = {
-        "same": same_table(told),
+        "same": [*same_table(told), "", made_on(told)],
         "kinds": same_kinds(told),
-        "targets": targets_table(told, TARGETS),
+        "targets": [*targets_table(told, TARGETS), "", made_on(told)],
     }
     print(f"{told['unknown_h']:.2f} h of unknown sounds, {told['hours']:.2f} h shipped")
     print("\n\n".join("\n".join(lines) for lines in made.values()))

@@ -110,6 +110,24 @@ def test_options_of_lessons_are_listed_and_exist(
     assert listed(section(title)) | everywhere == set(options_of(parser))
 
 
+def test_help_of_rt_train_has_the_words_of_the_page(monkeypatch: pytest.MonkeyPatch) -> None:
+    epilog = parser_of("rt-train", monkeypatch).epilog or ""
+    usages = re.findall(r"^    rt-train ([a-z]+ .*)", section("rt-train"), re.MULTILINE)
+    assert usages == [line.strip() for line in epilog.splitlines() if line.startswith("  ")]
+
+
+@pytest.mark.parametrize(
+    ("name", "checkpoints"), [("stream", True), ("latency", False), ("gate", False)]
+)
+def test_help_names_checkpoints_where_they_are_taken(
+    name: str, checkpoints: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parser = parser_of("rt-eval", monkeypatch)
+    (subs,) = (a for a in parser._actions if isinstance(a, argparse._SubParsersAction))
+    (model,) = (a for a in subs.choices[name]._actions if a.dest == "model")
+    assert (".safetensors" in (model.help or "")) == checkpoints
+
+
 def test_which_command_of_rt_eval_has_which_option(monkeypatch: pytest.MonkeyPatch) -> None:
     parser = parser_of("rt-eval", monkeypatch)
     (subs,) = (a for a in parser._actions if isinstance(a, argparse._SubParsersAction))

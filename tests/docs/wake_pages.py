@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any, Final
 
@@ -10,6 +11,7 @@ from wake_same import KINDS, SNRS
 from wake_trial import COUNTS, SEED, WHO, WORDS
 
 from realtime.outputs.picture import Picture
+from realtime.wake.counting import binomial_interval, poisson_interval
 
 COLOURS: Final = ("#0072b2", "#d55e00", "#009e73")
 DRAWN: Final = 2000  # samples of the kinds, for an interval
@@ -25,7 +27,7 @@ def percent(entry: Entry, who: str, group: int = 0) -> float:
 
 
 def targets_table(told: dict[str, Any], targets: tuple[str, ...]) -> list[str]:
-    """Recall and false alarms an hour: the mean of the draws, and the least and the most."""
+    """Recall and false alarms an hour: means of the draws, and exact intervals of one draw."""
     lines = [
         "| sound | examples | found % | false alarms an hour | nearest centroid: found % | "
         "false alarms an hour |",
@@ -39,15 +41,35 @@ def targets_table(told: dict[str, Any], targets: tuple[str, ...]) -> list[str]:
             if entries:
                 cells = []
                 for who in WHO:
-                    recall = [percent(e, who) for e in entries]
-                    false = [e[who]["false"] / told["unknown_h"] for e in entries]
-                    cells.append(
-                        f"{np.mean(recall):.0f} ({min(recall):.0f} to {max(recall):.0f})"
-                    )
-                    cells.append(f"{np.mean(false):.1f} ({min(false):.1f} to {max(false):.1f})")
+                    cells.append(found_cell(entries, who))
+                    cells.append(false_cell(entries, who, told["unknown_h"]))
                 name = target.replace("_", " ") if count == COUNTS[0] else ""
                 lines.append("| " + " | ".join([name, str(count), *cells]) + " |")
     return lines
+
+
+def found_cell(entries: list[Entry], who: str) -> str:
+    """What was found, %: the mean, and the interval of the mean counts, rounded outwards.
+
+    Draws look for the same few recordings, or most of them: their counts do not add up.
+    """
+    found, sought = (np.mean([e[who][key][0] for e in entries]) for key in ("found", "sought"))
+    low, _ = binomial_interval(math.floor(found), math.ceil(sought))
+    _, high = binomial_interval(math.ceil(found), math.floor(sought))
+    mean = np.mean([percent(e, who) for e in entries])
+    return f"{mean:.0f} ({100 * low:.0f} to {100 * high:.0f})"
+
+
+def false_cell(entries: list[Entry], who: str, hours: float) -> str:
+    """False alarms an hour: the mean, and the interval of the mean count in the same hours."""
+    mean = np.mean([e[who]["false"] for e in entries])
+    low, high = poisson_interval(math.floor(mean))[0], poisson_interval(math.ceil(mean))[1]
+    return f"{mean / hours:.1f} ({low / hours:.1f} to {high / hours:.1f})"
+
+
+def made_on(told: dict[str, Any]) -> str:
+    """The line under a table."""
+    return f"Machine A of [figures.md](figures.md), {told['date']}."
 
 
 def by_kind(

@@ -59,8 +59,9 @@ def test_unknown_option_is_a_usage_error(name: str, tmp_path: Path) -> None:
     assert done.stdout == ""
 
 
-def test_version_has_one_place(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_version_has_one_place(name: str, tmp_path: Path) -> None:
     project = tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]
-    done = call("rt-tag", "--version", cwd=tmp_path)
-    assert done.returncode == 0
-    assert project["version"] in done.stdout
+    done = call(name, "--version", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == f"{name} {project['version']}\n"

@@ -92,6 +92,17 @@ def test_network_of_the_catalogue(capsys, tmp_path):
     assert picture.read_bytes().startswith(b"\x89PNG")
 
 
+def test_a_fresh_file_holds_every_weight(tmp_path):
+    """timm's ResNets begin their blocks at zero, and a file keeps equal tensors once."""
+    pytest.importorskip("torch", reason="needs the train extra")
+    from models import build, parameters
+    from train.latency.fresh import write_fresh
+
+    write_fresh("resnet18", tmp_path / "x.onnx")
+    weights = 4 * parameters(build({"network": "resnet18"}, 200))
+    assert (tmp_path / "x.onnx").stat().st_size > 0.99 * weights
+
+
 def test_without_a_profiler_no_time_is_made_up(capsys, monkeypatch):
     pytest.importorskip("ai_edge_litert", reason="needs the tflite extra")
     monkeypatch.setattr("sys.executable", "/nonexistent/python")
