@@ -108,6 +108,13 @@ def share(hits: int, n: int) -> str:
     return f"{100 * hits / n:.1f} ({100 * low:.1f} to {100 * high:.1f})"
 
 
+def when(table: str, kept: Path) -> str:
+    """The days on which a table's runs were made."""
+    found = [kept_row(file_of(row, table, kept)) for row in TABLES[table]]
+    days = sorted({f.date for f in found if f and f.runs and f.date})
+    return f"Measured {' to '.join(dict.fromkeys([days[0], days[-1]]))}." if days else ""
+
+
 def remark(row: Row) -> str:
     """What one should know of a row; fewer steps than the others' are said."""
     steps = row.fields.get("fit.steps", 0)
@@ -158,7 +165,7 @@ def write_page(kept: Path) -> None:
     text = PAGE.read_text("utf-8")
     for name, make in (("esc10", esc10_table), ("keywords", keywords_table),
                        ("claims", claims_table)):  # fmt: skip
-        text = replaced(text, name, make(kept))
+        text = replaced(text, name, f"{make(kept)}\n\n{when(name, kept)}")
     PAGE.write_text(text, "utf-8")
 
 
