@@ -109,6 +109,10 @@ CATALOGUE: dict[str, Entry] = {
         fields={"backbone": "deit_base_distilled_patch16_384"}, published=87_000.0, within=0.02,
         note="the paper's best starts from this one",
     ),
+    "audiomae-base": Entry(
+        family="audiomae", paper="Huang 2022", frames=1024, width=128, labels=527,
+        published=85_659.407, within=0.001, note="with a decoder beside it at first",
+    ),
     "cnn-single": Entry(
         family="cnn", paper="study of FSD50K", frames=216, width=64, labels=6,
         fields={

@@ -16,19 +16,12 @@ from types import ModuleType
 from models import FAMILIES
 from models.catalogue import CATALOGUE, Entry
 from models.cost import Cost, cost
+from train.recipe import read_recipe
 
 PROJECT = Path(__file__).resolve().parents[2]
 PAGE = PROJECT / "docs/models.md"
 OWN = ("dscnn", "gate")  # families that the recipes' page has the fields of
-FROM = {  # our own networks: their recipe, frames, values in a frame, labels
-    "kws12": ({"network": "dscnn"}, 98, 40, 12),
-    "kws12-tiny": (
-        {"network": "dscnn", "stem": 16, "stages": [[32, 1, 2], [64, 2, 3], [96, 2, 3]]},
-        98,
-        40,
-        12,
-    ),
-}
+FROM = ("kws12", "kws12-tiny", "ast_q", "household", "ears")  # taggers that ship, by recipe
 
 
 def reference() -> ModuleType:
@@ -77,8 +70,11 @@ def table(names: list[str] | None = None) -> str:
 def ours() -> str:
     """The networks that ship, by the same count."""
     lines = ["| model | input | parameters | MACs |", "| --- | --- | --- | --- |"]
-    for name, (description, frames, width, labels) in FROM.items():
-        counted = cost(description, labels, (frames, width))
+    for name in FROM:
+        recipe = read_recipe(PROJECT / f"train/recipes/{name}.toml")
+        spec = recipe.features
+        frames, width = spec.frames_in(round(recipe.window_s * spec.rate)), spec.width
+        counted = cost(recipe.model, len(recipe.data.labels), (frames, width))
         work = amount(counted.macs)
         lines.append(f"| `{name}` | {frames} x {width} | {counted.parameters:,} | {work} |")
     return "\n".join(lines)

@@ -1,5 +1,6 @@
 """Every recipe that is shipped: it can be read, its network fits, its data set trains."""
 
+import itertools
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -16,6 +17,7 @@ from realtime.errors import UsageError  # noqa: E402
 from train.command import main as rt_train  # noqa: E402
 from train.gate.recipe import GateRecipe  # noqa: E402
 from train.masked import MaskedRecipe  # noqa: E402
+from train.optimise import learning_rate  # noqa: E402
 from train.recipe import Recipe, convert_recipe, read_recipe, read_tables  # noqa: E402
 
 RECIPES = Path(__file__).parents[2] / "train" / "recipes"
@@ -24,6 +26,7 @@ STUDIES = [name for name in ALL if "/" in name]
 TREES = {  # a recipe of each layout, and a network that two steps of take no time
     "ast/fsd50k.toml": "fsd50k",
     "fsd50k/cnn-single.toml": "fsd50k-families",
+    "fsd50k/slim.toml": "fsd50k-slim",
     "instances/crnn.toml": "audioset",
     "keywords/dscnn-s.toml": "speech-commands12",
     "keywords/words35.toml": "speech-commands",
@@ -65,11 +68,24 @@ def test_inputs_are_those_of_the_studies() -> None:
         "instances/large-features.toml": (1024, 128),
         "instances/mil-dense.toml": (10, 128),
         "keywords/dscnn-s.toml": (49, 10),
+        "audiomae-base.toml": (1024, 128),
     }
     for name, size in sizes.items():
-        recipe = read_recipe(RECIPES / name)
+        recipe = read(name)
+        assert not isinstance(recipe, GateRecipe)
         spec = recipe.features
         assert (spec.frames_in(round(recipe.window_s * spec.rate)), spec.width) == size, name
+
+
+def test_rates_fall_as_in_the_studies() -> None:
+    for name in ("ast/base.toml", "ast/fsd50k.toml", "instances/cnn-transformer.toml"):
+        fit = read_recipe(RECIPES / name).fit
+        assert learning_rate(498, fit) < learning_rate(999, fit) == pytest.approx(fit.rate)
+        falls = [learning_rate(step, fit) for step in range(1000, fit.steps)]
+        assert falls[0] == fit.rate
+        halves = sorted(set(falls), reverse=True)
+        assert all(b == a / 2 for a, b in itertools.pairwise(halves))
+        assert len(halves) == round(1 / fit.drop_every), name
 
 
 @pytest.mark.slow
@@ -221,7 +237,7 @@ def environment(root: Path) -> None:
 
 
 PLANTS: dict[str, Plant] = {
-    "fsd50k": fsd50k, "fsd50k-families": fsd50k, "audioset": audioset,
+    "fsd50k": fsd50k, "fsd50k-families": fsd50k, "fsd50k-slim": fsd50k, "audioset": audioset,
     "speech-commands": words, "speech-commands12": words, "dcase": scenes,
     "urbansound8k": streets, "features": embeddings, "esc10": environment,
 }  # fmt: skip

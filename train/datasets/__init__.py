@@ -18,7 +18,7 @@ from train.datasets.audioset import audioset
 from train.datasets.files import ARRAYS
 from train.datasets.folders import any_table, feature_files, folder_of_folders
 from train.datasets.folds import esc10, esc50, urbansound8k
-from train.datasets.fsd50k import fsd50k, fsd50k_families
+from train.datasets.fsd50k import fsd50k, fsd50k_families, slim
 from train.datasets.pool import kws12, voice
 from train.datasets.scenes import dcase
 from train.datasets.sounds import ears, household
@@ -39,6 +39,7 @@ LAYOUTS: dict[str, Layout] = {
     "folders": folder_of_folders,
     "fsd50k": fsd50k,
     "fsd50k-families": fsd50k_families,
+    "fsd50k-slim": fsd50k_families,
     "household": household,
     "kws12": kws12,
     "speech-commands": speech_commands,
@@ -47,6 +48,7 @@ LAYOUTS: dict[str, Layout] = {
     "urbansound8k": urbansound8k,
     "voice": voice,
 }
+THINNED = {"fsd50k-slim": slim}  # those of which only some rows that can be read are kept
 FOLDED = ("dcase", "esc10", "esc50", "urbansound8k")  # those that can hold out a fold
 
 
@@ -68,6 +70,7 @@ def list_rows(layout: str, root: Path, fold: int = 0) -> tuple[list[Row], list[s
         raise UsageError(f"--fold {fold}: {layout} has no folds", f"{', '.join(FOLDED)} have")
     found = LAYOUTS[layout](root, fold) if layout in FOLDED else LAYOUTS[layout](root)
     kept, bad = sift(found, root.parent if root.is_file() else root)
+    kept = THINNED.get(layout, list)(kept)
     if not kept:
         raise UsageError(
             f"{root}: none of its {len(found)} files can be read",

@@ -92,6 +92,23 @@ def test_fsd50k_with_the_ontology(freesound: Path, text: Write) -> None:
     assert not {"FSD50K.dev_audio/14.wav", "FSD50K.eval_audio/22.wav"} & set(families)
 
 
+def test_the_slim_layout(freesound: Path, text: Write, sound: Write) -> None:
+    text("ontology.json", ONTOLOGY)
+    table = freesound / "FSD50K.ground_truth/dev.csv"
+    with table.open("a") as f:
+        for i in range(31, 35):
+            f.write(f"{i},Clapping,/m/clap,train\n")
+            sound(f"FSD50K.dev_audio/{i}.wav")
+        f.write("35,Guitar,/m/guitar,train\n")
+        sound("FSD50K.dev_audio/35.wav")
+    rows, _ = list_rows("fsd50k-slim", freesound)
+    train = [r.label for r in rows if r.split == "train"]
+    assert sorted(train) == 2 * ["Human sounds"] + 2 * ["Music"]
+    assert {r.file for r in rows if r.split != "train"} == {
+        "FSD50K.dev_audio/13.wav", "FSD50K.eval_audio/21.wav"
+    }  # fmt: skip
+
+
 def test_families_need_the_ontology(freesound: Path) -> None:
     with pytest.raises(UsageError, match=r"ontology\.json"):
         list_rows("fsd50k-families", freesound)
@@ -107,10 +124,10 @@ def test_the_slim_set_is_balanced() -> None:
     have = {"a": 9, "b": 4, "c": 1}
     rows = [Row(f"{k}{i}", k, k, "train", "clip") for k, n in have.items() for i in range(n)]
     rows.append(Row("t", "a", "t", "test", "clip"))
-    kept = slim(rows)
+    kept = slim(rows, 2)
     assert [sum(r.label == k for r in kept if r.split == "train") for k in "abc"] == [4, 4, 0]
     assert kept[-1].split == "test"
-    assert slim(rows) == kept
+    assert slim(rows, 2) == kept
 
 
 def test_ancestors_and_families(text: Write) -> None:

@@ -57,6 +57,7 @@ TREES: dict[str, tuple[dict[str, str], list[str]]] = {
     "folders": ({}, LABELLED),
     "fsd50k": (FSD50K, FREESOUND),
     "fsd50k-families": ({**FSD50K, "ontology.json": ONTOLOGY}, FREESOUND),
+    "fsd50k-slim": ({**FSD50K, "ontology.json": ONTOLOGY}, FREESOUND),
     "household": ({"sounds.csv": SOUNDS},
                   [*NOISES, *(f"voice/librispeech/{s}_1.wav" for s in STATES[:4])]),
     "kws12": ({"sounds.csv": SOUNDS}, [*POOL, *NOISES]),
