@@ -73,7 +73,8 @@ def test_a_model_that_does_not_load_is_said_and_all_is_as_before(panel, tmp_path
     words = panel.window.bar.words
     qtbot.waitUntil(lambda: "did not work" in words.text(), timeout=20_000)
     assert panel.driver.settings["model"] == "voice"
-    assert gate.chooser.model.currentText() == "Voice"
+    # in its own words once the gate has listed what there is
+    qtbot.waitUntil(lambda: gate.chooser.model.currentText() == "Voice")
     assert all("model" not in kept for kept in panel.store.get("pairs", {}).values())
 
 
