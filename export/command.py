@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from export.kinds import KINDS, STATIC, kind_of
-from realtime.commands.common import Interrupts, Parser, guarded, start_logging, version
+from realtime.commands.common import Interrupts, Parser, add_version, guarded, start_logging
 from realtime.errors import OutputError, UsageError
 
 NEEDS = {
@@ -147,5 +147,5 @@ def _parser() -> Parser:
     add("--stream", nargs="?", type=int, const=0, metavar="N", help=text)
     add("--json", action="store_true", help="the report as one JSON object")
     add("-v", "--verbose", action="count", default=0, help="say more; -vv all")
-    add("--version", action="version", version=f"rt-export {version()}")
+    add_version(parser)
     return parser

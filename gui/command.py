@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from realtime.commands.common import Parser, guarded, version
+from realtime.commands.common import Parser, add_version, guarded
 from realtime.errors import MissingExtra
 
 PAGES = ("gate", "tag", "teach", "settings")
@@ -30,7 +30,7 @@ def parser() -> argparse.ArgumentParser:
         help="have the panel that runs do this, for a key of the desktop",
     )
     p.add_argument("--config", metavar="FILE.json", help="settings file")
-    p.add_argument("--version", action="version", version=f"rt-panel {version()}")
+    add_version(p)
     return p
 
 

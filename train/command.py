@@ -10,7 +10,7 @@ from pathlib import Path
 
 import msgspec
 
-from realtime.commands.common import Parser, guarded, start_logging, version
+from realtime.commands.common import Parser, add_version, guarded, start_logging
 from realtime.errors import MissingExtra, UsageError
 from realtime.fields import toml_of
 from realtime.outputs.replace import Replacement
@@ -59,10 +59,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         "--storage", default="", metavar="URL", help="to share (default: search.db in --out)"
     )
     parser.add_argument("-v", "--verbose", action="count", default=0)
-    text = "show the version"
-    parser.add_argument(
-        "--version", action="version", version=f"rt-train {version()}", help=text
-    )
+    add_version(parser)
     args = parser.parse_args(argv)
     start_logging(max(1, args.verbose))
     if args.recipe == "manifest":

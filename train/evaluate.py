@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.table import Table
 
 from realtime.commands.clash import refuse_clash
-from realtime.commands.common import Parser, guarded, start_logging, version
+from realtime.commands.common import Parser, add_version, guarded, start_logging
 from realtime.errors import UsageError
 from realtime.outputs.replace import Replacement
 from train.gate_eval.command import add_gate, add_mixtures
@@ -52,10 +52,7 @@ def _parser() -> Parser:
     shared = Parser(add_help=False)
     shared.add_argument("-v", "--verbose", action="count", default=0)
     for one in (parser, shared):
-        text = "show the version"
-        one.add_argument(
-            "--version", action="version", version=f"rt-eval {version()}", help=text
-        )
+        add_version(one)
     how = Parser(add_help=False)
     how.add_argument("--card", help="JSON card of a model that carries none")
     how.add_argument("--runtime", choices=["onnx", "litert"])

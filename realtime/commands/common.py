@@ -202,7 +202,12 @@ def add_shared(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--print-config", action="store_true", help="show settings and origins")
     group.add_argument("--doctor", action="store_true", help="check this installation")
     group.add_argument("-v", "--verbose", action="count", default=0, help="say more; -vv all")
-    group.add_argument("--version", action=_Version, nargs=0, help="show the version")
+    add_version(group)
+
+
+def add_version(parser: argparse._ActionsContainer) -> None:
+    """The option `--version`."""
+    parser.add_argument("--version", action=_Version, nargs=0, help="show the version")
 
 
 class _Version(argparse.Action):
@@ -210,7 +215,7 @@ class _Version(argparse.Action):
 
     def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> NoReturn:
         """Print and exit."""
-        print(f"{parser.prog} {version()}")
+        print(f"{parser.prog.split()[0]} {version()}")  # of a word of rt-eval, too
         parser.exit(0)
 
 

@@ -8,6 +8,7 @@ import struct
 import subprocess
 import sys
 import threading
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -291,10 +292,10 @@ def test_no_descriptor_is_left_open(tmp_path):
     path = tmp_path / "x.raw"
     path.write_bytes(bytes(2000))
     gc.collect()  # what tests before this one left to it
-    before = len(os.listdir("/proc/self/fd"))  # noqa: PTH208
+    before = len(list(Path("/proc/self/fd").iterdir()))
     for _ in range(3):
         drain(open_source(str(path), rate=8000))
         open_source(str(path), rate=8000).close()
         with pytest.raises(UsageError):
             open_source(str(path), rate=8000, format="x")
-    assert len(os.listdir("/proc/self/fd")) <= before  # noqa: PTH208
+    assert len(list(Path("/proc/self/fd").iterdir())) <= before
