@@ -14,7 +14,7 @@ from torch import Tensor
 
 from export.to_onnx import EMBEDDING, INPUT, OUTPUT, onnx_of, with_names
 from export.to_tflite import tflite_of
-from export.weights import onnx_dynamic
+from export.weights import onnx_weights
 from models.gate import GateNetwork, GateStep
 from realtime.card import Card, StateSpec
 from realtime.errors import ModelError
@@ -110,8 +110,4 @@ def _rename(graph: Any, old: str, new: str) -> None:
 
 def quantize_weights(model: bytes) -> bytes:
     """Matrices of an ONNX gate to int8, those of the head excepted."""
-    import onnx
-
-    proto = onnx.load_from_string(model)
-    heads = [n.name for n in proto.graph.node if any(i.startswith("head.") for i in n.input)]
-    return onnx_dynamic(model, heads)
+    return onnx_weights(model, lambda name: not name.startswith("head."))

@@ -153,8 +153,9 @@ def _gate(
         made = smaller(order, model)
     elif order.kind != "float":
         small = (gate.quantize_weights if order.onnx else weights.tflite_dynamic)(model)
-        words = "weights int8, activations as they come"
-        made = Made(small, f"{words}, the head float" if order.onnx else words)
+        words = "weights int8, "
+        words += "sums and the head float" if order.onnx else "activations as they come"
+        made = Made(small, words)
     frames = verify_gate.running_frames(card, sounds, order.clips, name)
     part.write_bytes(stamp(made.model, card))
     limits = order.limits(verify_gate.LIMITS)

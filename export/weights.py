@@ -1,4 +1,4 @@
-"""Smaller weights without calibration: dynamic int8, and float16.
+"""Smaller weights without calibration: dynamic int8, int8 weights alone, and float16.
 
 Dynamic int8: weights are int8, one scale a channel; activations stay float and are quantized
 as they come. In ONNX that is for matrices only: a convolution took 11 times as long so
@@ -6,15 +6,18 @@ as they come. In ONNX that is for matrices only: a convolution took 11 times as 
 
 **Weights of ONNX have seven bits.** On x86-64 without VNNI pairs of products of 8 bits
 are added in 16, and saturate. Measured there on two blocks of an AST with random weights: mean
-score difference 0.060 with eight bits per channel, 0.013 with seven, which cannot saturate; on
-the gate voice-tiny 0.0099 and 0.0012.
+score difference 0.060 with eight bits per channel, 0.013 with seven, which cannot saturate.
+
+Weights alone: int8 with one scale a row, everything computed in float. For gates, whose states
+return at every step; it takes as long as float, or less where the program of
+`realtime.runners.steps` serves, in a quarter of the memory.
 """
 
 from __future__ import annotations
 
 import io
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable
 
 from export.quiet import quiet
 
@@ -24,12 +27,11 @@ MATRICES = ["MatMul", "Gemm"]
 WORTH = 0.9  # of the float size; a dynamic model over it has hardly any matrices
 
 
-def onnx_dynamic(model: bytes, floats: Sequence[str] = ()) -> bytes:
+def onnx_dynamic(model: bytes) -> bytes:
     """The matrices of an ONNX model to int8.
 
     Args:
         model: the float file.
-        floats: names of nodes that stay float.
     """
     import onnx
     from onnxruntime.quantization import QuantType, quantize_dynamic
@@ -44,10 +46,48 @@ def onnx_dynamic(model: bytes, floats: Sequence[str] = ()) -> bytes:
             per_channel=True,
             reduce_range=True,  # seven bits
             weight_type=QuantType.QInt8,
-            # a Gemm becomes a MatMul of this name on the way
-            nodes_to_exclude=[*floats, *(f"{name}_MatMul" for name in floats)],
         )
     return out.getvalue()
+
+
+def onnx_weights(model: bytes, chosen: Callable[[str], bool]) -> bytes:
+    """Weights of an ONNX model's Gemms to int8, one scale a row; all else stays float.
+
+    A row's largest weight is 127 of its steps, 0 is 0. A runtime computes with the floats that
+    they stand for, so nothing saturates and no activation is rounded.
+
+    Args:
+        model: the float file; its Gemms take their weights transposed, as torch has them.
+        chosen: whether the weights of a name are meant.
+    """
+    import numpy as np
+    import onnx
+    from onnx import helper, numpy_helper
+
+    proto = onnx.load_from_string(model)
+    graph = proto.graph
+    floats = {w.name: w for w in graph.initializer}
+    widened = []
+    for node in graph.node:
+        turned = any(a.name == "transB" and a.i for a in node.attribute)
+        if node.op_type != "Gemm" or not turned or not chosen(node.input[1]):
+            continue
+        name = node.input[1]
+        if name not in floats:  # it has been taken already
+            continue
+        rows = numpy_helper.to_array(found := floats.pop(name))
+        scale = (np.abs(rows).max(1) / 127).astype(np.float32)
+        scale[scale == 0] = 1.0
+        whole = np.rint(rows / scale[:, None]).astype(np.int8)
+        graph.initializer.remove(found)
+        for values, part in ((whole, "whole"), (scale, "scale")):
+            graph.initializer.append(numpy_helper.from_array(values, f"{name}.{part}"))
+        parts = [f"{name}.whole", f"{name}.scale"]
+        widened.append(helper.make_node("DequantizeLinear", parts, [name], axis=0))
+    nodes = [*widened, *graph.node]
+    del graph.node[:]
+    graph.node.extend(nodes)
+    return proto.SerializeToString()
 
 
 def tflite_dynamic(model: bytes) -> bytes:

@@ -11,6 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from models.checkpoint import load_tensors, save_checkpoint
+from models.gate import GateNetwork
+from models.grow import grow
 from realtime.card import parse_card
 from realtime.errors import UsageError
 
@@ -35,6 +37,8 @@ def follow(average: dict[str, Tensor], now: dict[str, Tensor], decay: float) -> 
 def begin_with(network: nn.Module, path: Path) -> None:
     """Take a checkpoint's weights where name and shape are the same; the others are said.
 
+    A gate's network may be wider than the checkpoint's: it begins as that one (`models.grow`).
+
     Raises:
         ModelError: the file is no checkpoint.
         UsageError: nothing of it fits.
@@ -42,6 +46,9 @@ def begin_with(network: nn.Module, path: Path) -> None:
     given, _ = load_tensors(path, "model.")
     own = network.state_dict()
     fitting = {k: v for k, v in given.items() if k in own and v.shape == own[k].shape}
+    if isinstance(network, GateNetwork) and len(fitting) < len(own) and grow(network, given):
+        log.info("%s: grown from its shape", path)
+        return
     if not fitting:
         raise UsageError(f"{path}: no tensor fits this network", "change [model] or fit.init")
     network.load_state_dict(fitting, strict=False)

@@ -18,14 +18,14 @@ import numpy as np
 from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 
-from realtime.gate.touching import Range, joined, meet, paired, read_by, written_by
+from realtime.gate.touching import MATRICES, Range, joined, meet, paired, read_by, written_by
 from realtime.runners.program import (
     ADD,
     BY_A,
     BY_B,
     CODE,
     COPY,
-    MATRIX,
+    MATRIX8,
     MUL,
     OUT,
     RELU,
@@ -148,8 +148,8 @@ class Many:
             target = self._grid(op[OUT], n, m, op[BY_B], rows, 1)
             return [(np.copyto, (target, self._grid(op[A], n, m, op[BY_A], rows)))]
         out = self._view(op[OUT], n, rows)
-        if code == MATRIX:
-            weights = self._network.array[op[A] : op[A] + n * m].reshape(m, n).T
+        if code in MATRICES:
+            weights = self._weights(op)
             x, added = self._view(op[B], m, rows), self._view(op[BY_A], n, rows)
             parts = next(k for k in range(1, n + 1) if n % k == 0 and n * m <= k * MOST)
             blocks = np.ascontiguousarray(weights).reshape(parts, n // parts, m)
@@ -165,6 +165,14 @@ class Many:
             calls: list[Call] = [(np.multiply, (a, HALF, out)), (np.tanh, (out, out))]
             return [*calls, (np.multiply, (out, HALF, out)), (np.add, (out, HALF, out))]
         return [(np.tanh, (a, out))]
+
+    def _weights(self, op: list[int]) -> Array:
+        """A matrix, float32 [outputs, inputs]."""
+        array, at, n, m = self._network.array, op[A], op[N], op[M]
+        if op[CODE] == MATRIX8:
+            whole = array.view(np.int8)[4 * at : 4 * at + n * m].reshape(m, n)
+            return (whole * array[op[BY_B] : op[BY_B] + n]).T
+        return array[at : at + n * m].reshape(m, n).T
 
     def _grid(
         self, at: int, n: int, m: int, distance: int, rows: slice, later: int = 0

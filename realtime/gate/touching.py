@@ -15,6 +15,7 @@ from realtime.runners.program import (
     CODE,
     COPY,
     MATRIX,
+    MATRIX8,
     MUL,
     OUT,
     SUB,
@@ -27,6 +28,7 @@ from realtime.runners.program import (
 Range = tuple[int, int]  # begin and end in the program's array
 
 TWO_SIDED: Final = (ADD, SUB, MUL)
+MATRICES: Final = (MATRIX, MATRIX8)
 
 
 def paired(ops: list[list[int]], size: int, scores: int) -> list[list[int]]:
@@ -59,7 +61,7 @@ def _pairs(ops: list[list[int]], scores: int) -> Iterator[tuple[list[int], list[
             for low, high in ((one, ops[j]), (ops[j], one)):
                 columns = _columns(low)
                 alike = all(low[c] == high[c] for c in (CODE, N, BY_A, BY_B))
-                plain = low[CODE] not in (MATRIX, COPY) and low[BY_A] == low[BY_B] == 1
+                plain = low[CODE] not in (*MATRICES, COPY) and low[BY_A] == low[BY_B] == 1
                 beside = all(low[c] + low[N] == high[c] for c in columns)
                 if not (alike and plain and beside) or scores in (low[OUT], high[OUT]):
                     continue
@@ -77,7 +79,7 @@ def _pairs(ops: list[list[int]], scores: int) -> Iterator[tuple[list[int], list[
 
 def _columns(op: Sequence[int]) -> tuple[int, ...]:
     """Where a row says what the operation reads, without weights."""
-    if op[CODE] == MATRIX:
+    if op[CODE] in MATRICES:
         return (B,)
     return (A, B) if op[CODE] in TWO_SIDED else (A,)
 
@@ -85,7 +87,7 @@ def _columns(op: Sequence[int]) -> tuple[int, ...]:
 def read_by(op: Sequence[int]) -> list[Range]:
     """What an operation reads, without weights."""
     code, n, m = op[CODE], op[N], op[M]
-    if code == MATRIX:
+    if code in MATRICES:
         return [(op[B], op[B] + m)]
     if code == COPY:
         return [(op[A], op[A] + (n - 1) * op[BY_A] + m)]

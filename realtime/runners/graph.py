@@ -20,7 +20,7 @@ NODE, INITIALIZER = 1, 5
 INPUT, OUTPUT, KIND, ATTRIBUTE = 1, 2, 4, 5
 ATTRIBUTE_NAME, REAL, WHOLE, WHOLES = 1, 2, 3, 8
 DIMS, TYPE, TENSOR_NAME, RAW = 1, 2, 8, 9
-TYPES: Final = {1: "<f4", 7: "<i8"}
+TYPES: Final = {1: "<f4", 3: "<i1", 7: "<i8"}
 
 
 class Node(msgspec.Struct, frozen=True):
@@ -42,7 +42,7 @@ class Graph(msgspec.Struct, frozen=True):
 def read_graph(data: bytes) -> Graph:
     """The graph of an ONNX file.
 
-    Constants of other types than float32 and int64, or not stored as bytes, are left out.
+    Constants of other types than float32, int8 and int64, or not stored as bytes, are left out.
 
     Raises:
         ValueError: the bytes are no ONNX file.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import mmap
 import re
 from pathlib import Path
 from typing import Any
@@ -236,7 +237,7 @@ def load(path: Path, card: Card | None, threads: int) -> OnnxRunner:
             f"{path} needs ONNX Runtime ({e})", "pipx inject rt-tag onnxruntime"
         ) from e
     check_onnx(path)
-    options = session_options(threads)
+    options = session_options(threads, path)
     try:
         session = ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     except Exception as e:  # the runtime has a dozen classes of its own
@@ -247,11 +248,12 @@ def load(path: Path, card: Card | None, threads: int) -> OnnxRunner:
     )
 
 
-def session_options(threads: int) -> Any:
+def session_options(threads: int, path: Path) -> Any:
     """How a session runs here: ONNX Runtime's `SessionOptions`.
 
     Args:
         threads: intra-op threads; 0 leaves it to ONNX Runtime.
+        path: the file.
     """
     import onnxruntime as ort
 
@@ -262,7 +264,15 @@ def session_options(threads: int) -> Any:
     options.log_severity_level = FATAL_ONLY
     # a spinning pool burns a core between two hops
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    if _only_weights_are_small(path):  # else they would be widened anew at every step
+        options.add_session_config_entry("session.disable_quant_qdq", "1")
     return options
+
+
+def _only_weights_are_small(path: Path) -> bool:
+    """Whether a file has quantized weights and no quantized activations."""
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        return data.find(b"DequantizeLinear") >= 0 and data.find(b"QuantizeLinear") < 0
 
 
 def _refused(path: Path, e: Exception) -> RunnerError:

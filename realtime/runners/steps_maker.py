@@ -20,6 +20,7 @@ from realtime.runners.program import (
     COLUMNS,
     COPY,
     MATRIX,
+    MATRIX8,
     MUL,
     RELU,
     SIGMOID,
@@ -61,6 +62,7 @@ class StepsMaker:
     def __init__(self, constants: Mapping[str, NDArray[Any]]) -> None:
         self._constants = constants
         self._places: dict[str, Place] = {}
+        self._whole: dict[str, tuple[NDArray[np.int8], Array]] = {}  # weights and their scales
         self._filled: list[tuple[int, Array]] = []
         self._rows: list[tuple[int, ...]] = []
         self._size = 0
@@ -92,6 +94,9 @@ class StepsMaker:
 
     def add(self, node: Node) -> None:
         """The next operation."""
+        if node.kind == "DequantizeLinear":
+            self._whole[node.outputs[0]] = self._dequantize(node)
+            return
         if node.kind == "Split":
             for name, place in zip(node.outputs, self._split(node), strict=True):
                 self._places[name] = place
@@ -156,9 +161,22 @@ class StepsMaker:
         self.emit(ELEMENTWISE[node.kind], out.at, a.at, b.at, out.size, 0, *by)
         return out
 
+    def _dequantize(self, node: Node) -> tuple[NDArray[np.int8], Array]:
+        """Weights of eight bits without an offset, and a scale for each row of them."""
+        weights, scales = (self._constants[name] for name in node.inputs[:2])
+        by_rows = weights.ndim == 2 and scales.shape == weights.shape[:1]
+        if len(node.inputs) > 2 or weights.dtype != np.int8 or not by_rows:
+            raise Unknown(node.kind)
+        if _axis(node, weights.shape, 1) != 0:
+            raise Unknown(node.kind)
+        return weights, scales
+
     def _gemm(self, node: Node) -> Place:
-        x, weights = self.place(node.inputs[0]), self._constants[node.inputs[1]]
+        x, whole = self.place(node.inputs[0]), self._whole.get(node.inputs[1])
+        weights = self._constants[node.inputs[1]] if whole is None else whole[0]
         rows = weights if node.attributes.get("transB", 0) else weights.T
+        if whole is not None and rows is not weights:
+            raise Unknown(node.kind)  # its scales are of the columns
         n, m = rows.shape
         scaled = any(node.attributes.get(k, 1.0) != 1.0 for k in ("alpha", "beta"))
         if scaled or node.attributes.get("transA", 0) or x.shape != (1, m):
@@ -167,8 +185,14 @@ class StepsMaker:
         if len(node.inputs) > 2:
             bias = bias + self._constants[node.inputs[2]].reshape(-1)
         columns = np.ascontiguousarray(rows.T)
+        code, scale = MATRIX, 0
+        if whole is not None:
+            code, scale = MATRIX8, self._put(whole[1]).at
+            room = np.zeros(-(-columns.size // 4), np.float32)
+            room.view(np.int8)[: columns.size] = columns.ravel()
+            columns = room
         matrix, added, out = self._put(columns), self._put(bias), self._room((1, n))
-        self.emit(MATRIX, out.at, matrix.at, x.at, n, m, added.at, 0)
+        self.emit(code, out.at, matrix.at, x.at, n, m, added.at, scale)
         return out
 
     def _concat(self, node: Node) -> Place:

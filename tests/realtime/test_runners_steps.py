@@ -5,6 +5,7 @@ import pytest
 
 from realtime.gate import scoring
 from realtime.gate.ears import functions
+from realtime.gate.many import Many
 from realtime.library import find_model
 from realtime.runners import open_runner
 from realtime.runners.graph import Node, read_graph
@@ -49,6 +50,44 @@ def test_a_small_gate(gate_model, rng_frames):
     assert np.ptp(told) > 0.1
     first, last = network.states.at, network.states.at + network.states.size
     assert not network.array[first:last].any()
+
+
+def small(out):
+    """A shipped gate with its matrices as int8."""
+    weights = pytest.importorskip("export.weights", reason="export is not installed")
+    data = weights.onnx_weights(find_model("voice-tiny").read_bytes(), lambda name: True)
+    out.write_bytes(data)
+    assert b"DequantizeLinear" in data
+    return out
+
+
+def test_weights_of_eight_bits(tmp_path, rng_frames):
+    """The runtime computes with the floats that they stand for, and so does the program."""
+    path = small(tmp_path / "small.onnx")
+    runner, network = made(path)
+    assert network.array.nbytes < 0.4 * made(find_model("voice-tiny"))[1].array.nbytes
+    frames = rng_frames(20, runner.card)
+    told, own = both(runner, network, run, frames)
+    np.testing.assert_allclose(own, told, atol=1e-6)
+    many = Many(network)
+    x = np.concatenate([many.run(frames[at : at + 5]).copy() for at in range(0, 20, 5)])
+    shown = 1 / (1 + np.exp(-x)) if runner.card.scores == "logit" else x
+    np.testing.assert_allclose(shown, told, atol=1e-6)
+
+
+@pytest.mark.parametrize("change", ["offset", "axis"])
+def test_weights_of_eight_bits_that_it_does_not_know(tmp_path, change):
+    model = onnx.load(small(tmp_path / "small.onnx"))
+    node = next(n for n in model.graph.node if n.op_type == "DequantizeLinear")
+    if change == "axis":
+        node.attribute[0].i = 1
+    else:
+        scales = next(w for w in model.graph.initializer if w.name == node.input[1])
+        zeros = np.zeros(scales.dims[0], np.int8)
+        model.graph.initializer.append(onnx.numpy_helper.from_array(zeros, "offset"))
+        node.input.append("offset")
+    runner = open_runner(tmp_path / "small.onnx")
+    assert steps_of(model.SerializeToString(), runner.card, *runner.names) is None
 
 
 @pytest.mark.slow

@@ -57,7 +57,7 @@ def run_layers(path: Path, threads: int, runs: int, file: list[Layer]) -> list[L
     """
     runs = max(3, min(runs, EVENTS // max(1, len(file))))
     spent: dict[tuple[str, str, str], list[float]] = defaultdict(list)
-    for event in _profile(path, session_options(threads), max(2, runs // 10), runs):
+    for event in _profile(path, session_options(threads, path), max(2, runs // 10), runs):
         op, inputs, _ = _shown(event)
         spent[event["name"], op, onnx_kind(op, inputs)].append(event["dur"] / 1e3)
     return [Layer(op, kind, ms=typical(times)) for (_, op, kind), times in spent.items()]
