@@ -7,9 +7,9 @@ Convolutional recurrent networks for voice activity: Zazo et al., "Feature Learn
 Raw-Waveform CLDNNs for Voice Activity Detection" (2016); the unit is Cho et al., "Learning
 Phrase Representations using RNN Encoder-Decoder" (2014).
 
-    shape, input 64 bands                     parameters   MACs a second
-    voice:       conv 56-80, units 112-112       187,403        18.6 M
-    voice-tiny:  conv 24-32, units 40-40, head 24        31,547         3.1 M
+    shape, input 64 bands                            parameters   MACs a second
+    voice:       conv 64-96, units 160-160, head 64     344,355          34.2 M
+    voice-tiny:  conv 24-32, units 40-40, head 24        31,547           3.1 M
 """
 
 from __future__ import annotations

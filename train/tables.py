@@ -178,7 +178,8 @@ class Fit(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True)
         pool: validation of a clip that is longer than the window: its middle, or its windows'
             highest or mean scores.
         init: checkpoint to start from, "" for fresh weights. What has another shape there (the
-            last layer, for other labels) is left as it is, and said.
+            last layer, for other labels) is left as it is, and said; a gate may be wider, and
+            begins as the narrower one.
         parts: a batch is drawn, and its gradient taken, in so many parts: for a batch that does
             not fit into memory. The processes of torchrun share them, at least one each.
         threads: CPU threads, 0 = all.

@@ -22,7 +22,7 @@ from realtime.errors import AudioError, RtError
 from realtime.outputs import DeviceEvent, Dropped
 from realtime.sources.device import EAGER_S, LATE_RETRY_S, RETRY_S
 
-KEEP_S = 0.05  # seconds between two looks at the notes
+KEEP_S = 0.1  # seconds between two looks at the notes; each costs a third of a millisecond
 FADE_S = 0.02  # for the sound to fade out at the end
 
 log = logging.getLogger("rt.realtime.duplex")
