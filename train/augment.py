@@ -3,8 +3,7 @@
 Everything random comes from the generator handed in, so a batch is a function of (recipe,
 seed, step).
 Sources: Park et al., "SpecAugment" (2019); Zhang et al., "mixup" (2018); Ko et al., "A study
-    on data
-augmentation of reverberant speech" (2017).
+on data augmentation of reverberant speech" (2017).
 """
 
 from __future__ import annotations
@@ -19,6 +18,7 @@ from torch import Generator, Tensor
 FRAME = 400  # samples per level reading: 25 ms at 16 kHz
 ACTIVE = 0.4  # share of a row's frames, the loudest ones, that count as sound
 NATURAL_PER_DB = 0.2302585  # ln(10) / 10: power dB to natural logarithm
+SHAPE = 0.375  # greatest coefficient of a random filter
 
 
 def level_db(x: Tensor) -> Tensor:
@@ -96,3 +96,26 @@ def masks(features: Tensor, g: Generator, axis: int, count: int, width: int) -> 
         keep &= (at < first) | (at >= first + wide)
     keep = keep.to(features.device)
     return features * (keep[:, :, None] if axis == 1 else keep[:, None, :])
+
+
+def shaped(x: Tensor, g: torch.Generator, probability: float) -> Tensor:
+    """Rows through random filters of two poles and two zeros.
+
+    Source: Valin, "A Hybrid DSP/Deep Learning Approach to Real-Time Full-Band Speech
+    Enhancement" (2018), section 4. Here the filter is applied to the spectrum of the whole row;
+    it rings for some milliseconds only.
+
+    Args:
+        x: float32 [rows, samples].
+        g: source of the draws.
+        probability: of each row.
+    """
+    rows = chance(g, len(x), probability).nonzero()[:, 0]
+    if not len(rows):
+        return x
+    r = uniform(g, 4 * len(rows), (-SHAPE, SHAPE)).view(4, -1, 1)
+    late = torch.exp(-1j * torch.pi * torch.linspace(0.0, 1.0, x.shape[1] // 2 + 1))
+    response = (1.0 + (r[0] + r[1] * late) * late) / (1.0 + (r[2] + r[3] * late) * late)
+    out = x.clone()
+    out[rows] = torch.fft.irfft(torch.fft.rfft(x[rows]) * response, n=x.shape[1])
+    return out

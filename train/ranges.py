@@ -18,7 +18,7 @@ HINT = "see docs/recipes.md"
 ANY = math.inf
 SHARES = (
     "mix.talk", "mix.silence", "mix.fragment", "mix.events", "mix.empty", "mix.alone",
-    "mix.second", "mix.room", "mix.whisper", "mix.drive", "mix.band", "mix.mute",
+    "mix.second", "mix.room", "mix.shape", "mix.whisper", "mix.drive", "mix.band", "mix.mute",
     "augment.room", "augment.neighbour", "augment.noise", "augment.mixup", "augment.cutmix",
     "loss.smoothing", "loss.imitate", "loss.alpha", "loss.prior",
     "fit.warmup", "fit.drop_every", "fit.ema",

@@ -88,9 +88,12 @@ class Mixtures:
                 if rng.random() < mix.second:
                     self.backdrop.play(second[i], kinds[i], rng)
         heard = torch.from_numpy(self._heard(rng))
-        clean = self._treat(torch.from_numpy(target), rng, g) * heard
+        sounds = [torch.from_numpy(x) for x in (target, first, second)]
+        if mix.shape:
+            sounds = [augment.shaped(x, g, mix.shape) for x in sounds]
+        clean = self._treat(sounds[0], rng, g) * heard
         gate = gate_of_levels(self._levels(clean))
-        audio = self._mix(clean, torch.from_numpy(first), torch.from_numpy(second), g) * heard
+        audio = self._mix(clean, sounds[1], sounds[2], g) * heard
         amplitude = 10.0 ** (torch.from_numpy(self._levels(audio)) / 20.0)
         return MixBatch(
             self._features(audio, g),

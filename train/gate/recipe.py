@@ -30,6 +30,8 @@ class GateMix(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
         room: probability that the target is heard in a room.
         whisper: probability that the target is whispered: its harmonics become noise.
         drive: probability that the target is saturated, as shouting into a microphone.
+        shape: probability that a sound's spectrum is bent before anything else, each sound's in
+            its own way, as other voices, rooms and machines would have it.
         tilt_db: random spectral tilt and bumps, as microphones have.
         band: probability that the upper or lower end of the spectrum is missing.
         mute: probability that the input is digital silence for a while, as before a stream
@@ -51,6 +53,7 @@ class GateMix(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     room: float = 0.5
     whisper: float = 0.04
     drive: float = 0.1
+    shape: float = 0.0
     tilt_db: float = 5.0
     band: float = 0.15
     mute: float = 0.0
