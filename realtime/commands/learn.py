@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from realtime.learn.memory import Memory
     from realtime.outputs.replace import Replacement
 
-DEFAULT = "voice"
+DEFAULT = "voice-base"
 ENDINGS = (".gate", ".onnx")
 EXAMPLES = """
 examples:

@@ -20,7 +20,7 @@ from realtime.runners import open_runner
 
 RATE = 16_000
 WORDS = Path(__file__).parents[1] / "data/words"
-VOICE = Path(__file__).parents[2] / "realtime/weights/voice.onnx"
+VOICE = Path(__file__).parents[2] / "realtime/weights/voice-base.onnx"
 FEW = Sizes(taught=60, chose=8, judged=10, tuned=6)
 
 
@@ -305,12 +305,12 @@ def test_ctrl_c_leaves_nothing(line, tmp_path):
     assert list(tmp_path.glob(".*")) == []
 
 
-@pytest.mark.skipif(not VOICE.is_file(), reason="no gate called voice is shipped yet")
+@pytest.mark.skipif(not VOICE.is_file(), reason="no gate called voice-base is shipped")
 def test_the_shipped_network_learns(shown, tmp_path, capsys):
     args = ["learn", "--open", str(shown / "open"), "--closed", str(shown / "closed")]
     assert main([*args, "-o", str(tmp_path / "words.gate"), "--json"]) == 0
     result = json.loads(capsys.readouterr().out)
     assert result["told_apart"] > 0.9
     assert result["held_back"][2]["learned"]["cost"] < 0.2
-    assert result["from"] == "voice"
+    assert result["from"] == "voice-base"
     assert (tmp_path / "words.gate").stat().st_size < 2_000_000
