@@ -87,7 +87,8 @@ def onnx_weights(model: bytes, chosen: Callable[[str], bool]) -> bytes:
     nodes = [*widened, *graph.node]
     del graph.node[:]
     graph.node.extend(nodes)
-    return proto.SerializeToString()
+    made: bytes = proto.SerializeToString()
+    return made
 
 
 def tflite_dynamic(model: bytes) -> bytes:
