@@ -53,6 +53,10 @@ HELD_OUT = {  # file: figure, data, command, date
         "AUC 0.968, balanced accuracy 90.5 %; with 20 ms of look-ahead 0.975, 91.4 %", MIXTURES,
         ON_MIXTURES, "2026-11-22",
     ),
+    "voice-base.onnx": (
+        "AUC 0.966, balanced accuracy 90.0 %; with 20 ms of look-ahead 0.973, 90.9 %", MIXTURES,
+        ON_MIXTURES, "2026-11-22",
+    ),
     "voice-tiny.onnx": (
         "AUC 0.950, balanced accuracy 87.6 %; with 20 ms of look-ahead 0.957, 88.5 %", MIXTURES,
         ON_MIXTURES, "2026-11-22",
