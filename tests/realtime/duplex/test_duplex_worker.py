@@ -2,13 +2,17 @@
 
 import os
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
+import soxr
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+import realtime
 from realtime.duplex import layout as at
 from realtime.duplex import thinking
 from realtime.duplex.thought import Thought, _function, warm
@@ -22,6 +26,7 @@ from realtime.gate.scorer import Scorer
 from realtime.gate.settings import GateSettings
 from realtime.runners import open_runner
 
+DEMO = Path(realtime.__file__).parent / "sounds/demo.flac"
 THOUGHT = GateSettings(hold_ms=35, min_open_ms=50)
 
 
@@ -74,6 +79,13 @@ def bursts(rate, channels, seconds=2.0):
     return (sound * level[: len(sound), None]).astype(np.float32)
 
 
+def words(rate, channels):
+    """Two seconds of the bundled recording, with two words in them."""
+    sound, own = soundfile.read(DEMO, dtype="float32")
+    part = soxr.resample(sound[int(0.7 * own) : int(2.7 * own)], own, rate)
+    return np.outer(part, np.linspace(1.0, 0.5, channels)).astype(np.float32)
+
+
 def fed(rig, model, compiled, sound, rate, blocks, own=THOUGHT):
     form = {"rate": rate, "rate_out": rate, "channels": sound.shape[1]}
     made = Fed(rig, model, compiled, own, **form)
@@ -109,8 +121,8 @@ def test_the_loops_agree(rig, request, model, rate, channels):
     from realtime.library import find_model
 
     path = request.getfixturevalue(model) if model == "gate_model" else find_model(model)
-    sound = bursts(rate, channels)
-    sound[rate // 2 : rate // 2 + 5000] = 0  # the floor of the logarithm
+    sound = (bursts if model == "gate_model" else words)(rate, channels)
+    sound[rate : rate + 5000] = 0  # the floor of the logarithm
     plain, changes = fed(rig, path, False, sound, rate, lengths(1))
     log, own = fed(rig, path, True, sound, rate, lengths(2))
     np.testing.assert_allclose(log[:, 2], plain[:, 2], atol=1e-4)
