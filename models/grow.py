@@ -58,8 +58,8 @@ def grow(network: GateNetwork, given: dict[str, Tensor]) -> bool:
         weight = own[name]
         weight[into] = 0.0
         weight[into[:, None], by] = given[name]
-        for bias in ("bias",) if name.endswith(".weight") else ("bias_ih_l0", "bias_hh_l0"):
-            own[f"{name.split('.')[0]}.{bias}"][into] = given[f"{name.split('.')[0]}.{bias}"]
+        bias = name.replace("weight", "bias")
+        own[bias][into] = given[bias]
     return True
 
 

@@ -89,7 +89,7 @@ class Mixtures:
                     self.backdrop.play(second[i], kinds[i], rng)
         heard = torch.from_numpy(self._heard(rng))
         sounds = [torch.from_numpy(x) for x in (target, first, second)]
-        if mix.shape:
+        if mix.shape:  # or older recipes would draw other batches
             sounds = [augment.shaped(x, g, mix.shape) for x in sounds]
         clean = self._treat(sounds[0], rng, g) * heard
         gate = gate_of_levels(self._levels(clean))
